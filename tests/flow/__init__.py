@@ -1,0 +1,1 @@
+"""Tests of the dialogue: pure, no event loop."""

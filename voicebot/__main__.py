@@ -1,0 +1,7 @@
+"""`python -m voicebot` is `voicebot`."""
+
+import sys
+
+from voicebot.cli import main
+
+sys.exit(main())

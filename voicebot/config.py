@@ -1,0 +1,424 @@
+"""config.yaml as a frozen, validated Config. Every setting and every default is in this file.
+
+Knows: the keys, what they may hold, and where in the file each stands. Must not know: who uses them. No environment
+variable is read here. `check_paths` is the only function that looks beside the file.
+"""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StrictInt,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from voicebot import config_errors
+from voicebot.calendars import Calendar
+from voicebot.flow import yamlfile
+from voicebot.flow.yamlfile import Finding, Mark, Severity
+from voicebot.line.audiosocket import RATES, Dialect
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(ms|s|m|h)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
+_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+_MAX_PORT = 65535
+
+Place = tuple[str | int, ...]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Address(NamedTuple):
+    """Where to listen; port 0 takes any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(written: object) -> Address:
+    """`127.0.0.1:9092`, `localhost:9092` or `[::1]:9092`.
+
+    Raises:
+        ValueError: it is none of these; the message is one line for the person who wrote it.
+    """
+    if isinstance(written, Address):
+        return written
+    host, colon, port = written.rpartition(":") if isinstance(written, str) else ("", "", "")
+    if not colon or not (port.isascii() and port.isdecimal()):
+        raise ValueError(f'write an address and a port such as "127.0.0.1:9092", not "{written}"')
+    if int(port) > _MAX_PORT:
+        raise ValueError(f"there is no port {port}; ports go up to {_MAX_PORT}")
+    if not host:
+        raise ValueError(
+            f'write the address to listen on before ":{port}"; "0.0.0.0:{port}" is all of them'
+        )
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if (":" in bare) != (bare != host):
+        raise ValueError(f'an IPv6 address, and only that, stands in brackets: "[::1]:{port}"')
+    if not _is_host(bare):
+        raise ValueError(f'"{bare}" is neither an IP address nor the name of a host')
+    return Address(bare, int(port))
+
+
+def parse_duration(written: object) -> float:
+    """Seconds of `5s`, `300ms`, `2m` or `1h`.
+
+    Raises:
+        ValueError: it is none of these; the message is one line for the person who wrote it.
+    """
+    match = _DURATION.fullmatch(str(written))
+    if match is None:
+        example = f"{written}s" if isinstance(written, int) else "30s"
+        raise ValueError(
+            f'write a duration with its unit, such as "{example}" or "2m", not "{written}"'
+        )
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def _is_host(bare: str) -> bool:
+    try:
+        ipaddress.ip_address(bare)
+    except ValueError:
+        # Four numbers that are no address are a typing error, not a name.
+        return _HOST_NAME.fullmatch(bare) is not None and not re.fullmatch(r"[\d.]+", bare)
+    return True
+
+
+def _network(written: object) -> Network:
+    if not isinstance(written, str):
+        raise ValueError('write a network such as "10.0.0.0/8" or an address such as "10.0.0.5"')  # noqa: TRY004
+    try:
+        return ipaddress.ip_network(written)
+    except ValueError:
+        pass
+    try:
+        whole = ipaddress.ip_network(written, strict=False)
+    except ValueError:
+        raise ValueError(f'"{written}" is not a network such as "10.0.0.0/8"') from None
+    address = written.partition("/")[0]
+    raise ValueError(
+        f'"{written}" is an address within a network; write "{whole}", or "{address}" for it alone'
+    )
+
+
+def _version(written: object) -> object:
+    if type(written) is not int or written != 1:
+        raise ValueError(f"this voicebot reads version 1 of the file; write 1, not {written}")
+    return written
+
+
+def _number_as_text(written: Any) -> Any:  # noqa: ANN401 - whatever the file has
+    """`called: 7001` means the extension, not the number."""
+    return str(written) if type(written) is int else written
+
+
+def _path(written: object, info: ValidationInfo) -> Path:
+    if not isinstance(written, str | Path) or not str(written):
+        raise ValueError("write a path; it counts from the folder of this file")
+    folder = info.context["folder"] if info.context else Path()
+    try:
+        return Path(folder, Path(written).expanduser())
+    except RuntimeError:
+        raise ValueError(
+            f'"{written}" begins with the home folder of nobody; write the path out'
+        ) from None
+
+
+def _language(written: Any) -> str:  # noqa: ANN401 - whatever the file has
+    text = str(written)
+    if not _LANGUAGE.fullmatch(text):
+        head, _, tail = text.replace("_", "-").partition("-")
+        better = "-".join(filter(None, [head.lower(), tail.upper()]))
+        hint = f'; did you mean "{better}"?' if _LANGUAGE.fullmatch(better) else ""
+        raise ValueError(f'"{text}" is not a language such as "en-US"{hint}')
+    return text
+
+
+def _rate(written: object) -> object:
+    if written not in RATES:
+        raise ValueError(f"{written} is not a rate of AudioSocket: {', '.join(map(str, RATES))}")
+    return written
+
+
+def _uri(written: object) -> str:
+    match = re.fullmatch(r"(tcp|unix)://(.+)", written) if isinstance(written, str) else None
+    if match is None:
+        raise ValueError(f'write "tcp://10.0.0.5:10300" or "unix:///run/asr.sock", not "{written}"')
+    if match[1] == "tcp":
+        parse_address(match[2])
+    return match[0]
+
+
+def _listeners(written: object) -> object:
+    """One address, one listener or a list of both, as a list of listeners."""
+    many = written if isinstance(written, list) else [written]
+    return [one if isinstance(one, Mapping | Listener) else {"address": one} for one in many]
+
+
+FilePath = Annotated[Path, BeforeValidator(_path)]
+Duration = Annotated[float, BeforeValidator(parse_duration)]
+PathOfLanguage = Mapping[Annotated[str, BeforeValidator(_language)], FilePath]
+Networks = Annotated[tuple[Annotated[Network, BeforeValidator(_network)], ...], Field(min_length=1)]
+Name = Annotated[str, BeforeValidator(_number_as_text), Field(min_length=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Listener(_Section):
+    """One AudioSocket port."""
+
+    address: Annotated[Address, BeforeValidator(parse_address)]
+    flow: Name | None = None
+    """The flow of every call that comes in here; None asks the routes."""
+    rate_hz: Annotated[StrictInt, BeforeValidator(_rate)] | None = Field(None, alias="rate")
+    """What audio of kind 0x10 really is; None believes the kind."""
+    dialect: Dialect = Dialect.ASTERISK
+    allow: Networks | None = None
+    """Who may connect here; None asks `listen.allow`."""
+
+
+class Listen(_Section):
+    """Where calls and requests come in."""
+
+    audiosocket: Annotated[
+        tuple[Listener, ...], BeforeValidator(_listeners), Field(min_length=1)
+    ] = (Listener(address=Address("127.0.0.1", 9092)),)
+    agi: Annotated[Address, BeforeValidator(parse_address)] | None = None
+    web: Annotated[Address, BeforeValidator(parse_address)] | None = None
+    allow: Networks = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+
+    def allowed(self, listener: Listener) -> tuple[Network, ...]:
+        """The networks that may connect to this listener."""
+        return listener.allow if listener.allow is not None else self.allow
+
+
+class Route(_Section):
+    """Which flow takes a call: the first route that fits."""
+
+    called: Name | None = None
+    """The number that was dialled; None fits any call."""
+    flow: Name
+
+
+class Asr(_Section):
+    """Who hears."""
+
+    engine: Literal["vosk", "wyoming"] = "vosk"
+    models: PathOfLanguage = Field({"en-US": Path("models/vosk-tiny-en-8k")}, validate_default=True)
+    workers: Annotated[StrictInt, Field(ge=1, le=64)] = 1
+    uri: Annotated[str, BeforeValidator(_uri)] | None = None
+
+    @model_validator(mode="after")
+    def _engine_has_its_keys(self) -> Self:
+        _check_engine(self, "models")
+        return self
+
+
+class Tts(_Section):
+    """Who speaks."""
+
+    engine: Literal["piper", "wyoming"] = "piper"
+    voices: PathOfLanguage = Field(
+        {"en-US": Path("models/voicebot-en_US-tiny.onnx")}, validate_default=True
+    )
+    workers: Annotated[StrictInt, Field(ge=1, le=64)] = 1
+    uri: Annotated[str, BeforeValidator(_uri)] | None = None
+
+    @model_validator(mode="after")
+    def _engine_has_its_keys(self) -> Self:
+        _check_engine(self, "voices")
+        return self
+
+
+class Limits(_Section):
+    """How much at once, and how long."""
+
+    calls: Annotated[StrictInt, Field(ge=1)] = 200
+    call_time_s: Annotated[Duration, Field(gt=0)] = Field(30 * 60.0, alias="call_time")
+    drain_s: Duration = Field(30.0, alias="drain")
+    """How long calls may go on after SIGTERM."""
+
+
+class LogFormat(StrEnum):
+    """How a log line looks."""
+
+    LOGFMT = "logfmt"
+    JSON = "json"
+
+
+class Log(_Section):
+    """What is written to standard error."""
+
+    format: LogFormat = LogFormat.LOGFMT
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Config(_Section):
+    """All settings. Build it with `load_config`."""
+
+    voicebot: Annotated[Literal[1], BeforeValidator(_version)]
+    listen: Listen = Listen()
+    flows: FilePath = Field(Path("flows"), validate_default=True)
+    routes: tuple[Route, ...] = ()
+    # Built from an empty mapping, so that their default paths count from the folder of the file, too.
+    asr: Asr = Field(default_factory=dict, validate_default=True)
+    tts: Tts = Field(default_factory=dict, validate_default=True)
+    limits: Limits = Limits()
+    calendars: Mapping[str, Calendar] = Field({})
+    log: Log = Log()
+    cache: FilePath = Field(Path("~/.cache/voicebot"), validate_default=True)
+    """Where rendered prompts are kept."""
+
+    _file: str = PrivateAttr("config.yaml")
+    _root: yamlfile.Node | None = PrivateAttr(None)
+
+    def model_post_init(self, context: Any, /) -> None:  # noqa: ANN401 - pydantic's signature
+        """Remember where the settings came from."""
+        if context:
+            self._file, self._root = context["file"], context["root"]
+
+    def mark(self, *place: str | int) -> Mark:
+        """Where a setting stands in the file: `config.mark("asr", "models", "en-US")`.
+
+        A setting that the file leaves to its default has the place of what is around it.
+        """
+        if self._root is None:
+            return Mark(self._file, 1, 1)
+        return config_errors.value_mark(self._root, place)
+
+
+def load_config(path: Path | str) -> tuple[Config | None, list[Finding]]:
+    """Read config.yaml.
+
+    Returns:
+        The settings, or None when a finding is an error; and all findings at once, sorted by place.
+    """
+    root, findings = yamlfile.load(path)
+    if root is None:
+        return None, findings
+    if not isinstance(root, yamlfile.Mapping):
+        message = "settings are expected here, such as: voicebot: 1"
+        return None, yamlfile.sort_findings(
+            [*findings, Finding(root.mark, Severity.ERROR, message)]
+        )
+    context = {"folder": Path(path).parent, "file": str(path), "root": root}
+    try:
+        config = Config.model_validate(yamlfile.plain(root), context=context)
+    except ValidationError as exc:
+        return None, yamlfile.sort_findings(findings + config_errors.findings(exc, root, Config))
+    findings = yamlfile.sort_findings(
+        [*findings, *_check_listeners(config), *_check_routes(config)]
+    )
+    if any(finding.severity is Severity.ERROR for finding in findings):
+        return None, findings
+    return config, findings
+
+
+def check_paths(config: Config) -> list[Finding]:
+    """What `config` names but is not there: flows, models, voices. Looks at the disk."""
+    wrong: list[tuple[Place, str]] = [(("flows",), _flows_missing(config.flows))]
+    if config.asr.engine == "vosk":
+        for language, path in config.asr.models.items():
+            wrong.append((("asr", "models", language), _model_missing(path)))
+    if config.tts.engine == "piper":
+        for language, path in config.tts.voices.items():
+            wrong.append((("tts", "voices", language), _voice_missing(path)))
+    return [_error(config, place, message) for place, message in wrong if message]
+
+
+def _check_engine(section: Asr | Tts, paths: str) -> None:
+    if section.engine == "wyoming":
+        if section.uri is None:
+            raise ValueError('engine "wyoming" needs its address; add uri: "tcp://10.0.0.5:10300"')
+        if paths in section.model_fields_set:
+            raise ValueError(f'engine "wyoming" loads no {paths} here; remove "{paths}"')
+    elif section.uri is not None:
+        raise ValueError(
+            f'"uri" belongs to engine "wyoming", not to "{section.engine}"; remove one'
+        )
+    elif not getattr(section, paths):
+        raise ValueError(f'"{paths}" is empty; name one for each language: {{en-US: path}}')
+
+
+def _check_listeners(config: Config) -> list[Finding]:
+    listen = config.listen
+    found: list[Finding] = []
+    places: list[tuple[Place, Address]] = [
+        (("listen", "audiosocket", n, "address"), one.address)
+        for n, one in enumerate(listen.audiosocket)
+    ]
+    for key, address in (("agi", listen.agi), ("web", listen.web)):
+        if address is not None:
+            places.append((("listen", key), address))
+            message = f"this version does not serve listen.{key} yet; nothing listens there"
+            found.append(_warning(config, ("listen", key), message))
+    first: dict[Address, Place] = {}
+    for place, address in places:
+        if address.port and first.setdefault(address, place) != place:
+            taken = config.mark(*first[address])
+            found.append(
+                _error(config, place, f"{address} is in use at {taken}; choose another port")
+            )
+    return found
+
+
+def _check_routes(config: Config) -> list[Finding]:
+    catch_all = next((n for n, route in enumerate(config.routes) if route.called is None), None)
+    if catch_all is not None and catch_all + 1 < len(config.routes):
+        message = "no call gets here: the route above takes all of them; put that one last"
+        return [_warning(config, ("routes", catch_all + 1), message)]
+    if not config.routes and any(one.flow is None for one in config.listen.audiosocket):
+        message = "no route leads to a flow; add one, such as routes: [{flow: company}]"
+        return [_warning(config, ("routes",), message)]
+    return []
+
+
+def _error(config: Config, place: Place, message: str) -> Finding:
+    return Finding(config.mark(*place), Severity.ERROR, message)
+
+
+def _warning(config: Config, place: Place, message: str) -> Finding:
+    return Finding(config.mark(*place), Severity.WARNING, message)
+
+
+def _flows_missing(path: Path) -> str:
+    if not path.is_dir():
+        return f"there is no folder {path}; create it or correct the path"
+    if not any(path.glob("*.yaml")):
+        return f"the folder {path} has no flow; a flow is a file that ends in .yaml"
+    return ""
+
+
+def _model_missing(path: Path) -> str:
+    if path.is_file():
+        return f"{path} is a file; a Vosk model is a folder, unpack it and name the folder"
+    if not path.is_dir():
+        return f"there is no Vosk model {path}; unpack one there or correct the path"
+    if not (path / "am" / "final.mdl").is_file() and not (path / "final.mdl").is_file():
+        return f"the folder {path} is no Vosk model: it has no am/final.mdl"
+    return ""
+
+
+def _voice_missing(path: Path) -> str:
+    if not path.is_file():
+        return f"there is no Piper voice {path}; put the .onnx file there or correct the path"
+    settings = path.with_name(path.name + ".json")
+    if not settings.is_file():
+        return f"the voice's settings {settings} are missing; they come with the voice, put them beside it"
+    return ""

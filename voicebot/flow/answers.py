@@ -1,0 +1,179 @@
+"""Answer templates and the words that fit them.
+
+Knows how a template such as "(book|make) [an] appointment" becomes phrases, and how heard words are
+held against phrases.  Must not know questions, keys or how the words were recognised.  The template
+language is hassil's (Home Assistant); `<name>` refers to the flow's `answers:`, and `*` stands for
+one or more words.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final, TypeAlias, TypeVar
+
+from hassil.errors import HassilError
+from hassil.expression import Alternative, Expression, Permutation, RuleReference, TextChunk
+from hassil.expression import Sequence as Seq
+from hassil.parse_expression import parse_sentence
+from hassil.parser import ParseError
+
+Phrase: TypeAlias = "tuple[str, ...]"
+"""Lower-case words; "*" stands for one or more of any."""
+
+ANY: Final = "*"
+UNKNOWN: Final = "[unk]"
+"""What the recogniser writes for speech outside the question's words."""
+
+MOST_PHRASES: Final = 2000
+"""A template that says more than this is a mistake: the recogniser would compile it for seconds."""
+
+Option = TypeVar("Option")
+
+
+class AnswerError(Exception):
+    """A template that cannot be used; says why."""
+
+
+class Still(Enum):
+    """What the words heard so far may still become: this decides how long to wait."""
+
+    COMPLETE = auto()
+    """An answer, and no longer one begins like it."""
+    EXTENDABLE = auto()
+    """An answer, but a longer one begins like it ("two", "two hundred")."""
+    PREFIX = auto()
+    """The beginning of an answer."""
+    OUTSIDE = auto()
+    """Nothing that was asked for."""
+    OPEN = auto()
+    """Anything was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One recognised word and how sure the recogniser is, 0 to 1."""
+
+    text: str
+    confidence: float = 1.0
+
+
+# Templates -------------------------------------------------------------------------------------
+
+
+def phrases(template: str, library: Mapping[str, Sequence[str]]) -> tuple[Phrase, ...]:
+    """All phrases that a template stands for, each once, in the order of the template.
+
+    Args:
+        library: the flow's `answers:`, templates by name.
+
+    Raises:
+        AnswerError: it cannot be parsed, refers to an unknown name or to itself, or says too much.
+    """
+    found = dict.fromkeys(words(text) for text in _texts(_parsed(template), library, ()))
+    found.pop((), None)
+    if not found:
+        raise AnswerError(f'"{template}" can be said by saying nothing: it needs a word')
+    return tuple(found)
+
+
+def words(text: str) -> Phrase:
+    """A text as the recogniser would write it: lower case, digits as words, no punctuation."""
+    spaced = re.sub(r"\d", lambda digit: f" {DIGIT_NAMES[int(digit[0])]} ", text.lower())
+    return tuple(re.findall(r"[^\W_]+(?:['’][^\W_]+)*|\*", spaced.replace("’", "'")))
+
+
+DIGIT_NAMES: Final = "zero one two three four five six seven eight nine".split()
+
+
+def _parsed(template: str) -> Expression:
+    try:
+        return parse_sentence(template).expression
+    except (ParseError, HassilError) as error:
+        raise AnswerError(f'"{template}" is not an answer: {error}') from None
+
+
+def _texts(
+    part: Expression, library: Mapping[str, Sequence[str]], above: tuple[str, ...]
+) -> list[str]:
+    """The texts of a parsed template; `above` are the names being expanded, against loops."""
+    match part:
+        case TextChunk():
+            return [part.text]
+        case Alternative():
+            return _limited(itertools.chain(*(_texts(p, library, above) for p in part.items)))
+        case Permutation():
+            orders = itertools.permutations(_texts(p, library, above) for p in part.items)
+            return _limited(itertools.chain(*(_joined(order, " ") for order in orders)))
+        case Seq():
+            return _limited(_joined([_texts(p, library, above) for p in part.items], ""))
+        case RuleReference():
+            return _referred(part.rule_name, library, above)
+        case _:
+            raise AnswerError("{lists} are not part of an answer: write (a|b)")
+
+
+def _referred(name: str, library: Mapping[str, Sequence[str]], above: tuple[str, ...]) -> list[str]:
+    if name in above:
+        raise AnswerError(f"<{name}> refers to itself")
+    if name not in library:
+        raise AnswerError(f"<{name}> is not one of the flow's answers")
+    each = (_texts(_parsed(template), library, (*above, name)) for template in library[name])
+    return _limited(itertools.chain(*each))
+
+
+def _joined(parts: Iterable[list[str]], glue: str) -> Iterable[str]:
+    return (glue.join(texts) for texts in itertools.product(*parts))
+
+
+def _limited(texts: Iterable[str]) -> list[str]:
+    found = list(itertools.islice(texts, MOST_PHRASES + 1))
+    if len(found) > MOST_PHRASES:
+        raise AnswerError(f"it stands for more than {MOST_PHRASES} phrases: make it smaller")
+    return found
+
+
+# Heard words against phrases -------------------------------------------------------------------
+
+
+def fit(heard: Phrase, phrase: Phrase) -> tuple[bool, bool]:
+    """How heard words stand to a phrase: (they are it, a longer utterance could be it)."""
+    if ANY not in phrase:
+        return heard == phrase, len(heard) < len(phrase) and phrase[: len(heard)] == heard
+    if not heard:
+        return False, True
+    if phrase[0] == ANY:
+        whole = len(phrase) == 1 or any(fit(heard[n:], phrase[1:])[0] for n in range(1, len(heard)))
+        return whole, True
+    return fit(heard[1:], phrase[1:]) if heard[0] == phrase[0] else (False, False)
+
+
+def spot(heard: Phrase, options: Iterable[tuple[Phrase, Option]]) -> Option | None:
+    """The option meant by the heard words, or None when none or more than one is.
+
+    The words are a phrase of it; or such a phrase stands within them ("an appointment for me"), is
+    at least half of them, and no phrase of another option stands there too.
+    """
+    candidates = [(phrase, option) for phrase, option in options if phrase]
+    exact = [option for phrase, option in candidates if fit(heard, phrase)[0]]
+    if exact:
+        return exact[0]
+    within = [
+        (len(phrase), start, option)
+        for phrase, option in candidates
+        for start in range(len(heard) - len(phrase) + 1)
+        if len(phrase) * 2 >= len(heard) and heard[start : start + len(phrase)] == phrase
+    ]
+    if not within:
+        return None
+    length, start, option = max(within, key=lambda hit: hit[0])
+    covered = range(start, start + length)
+    others = (
+        other
+        for size, at, other in within
+        if other is not option and not (at in covered and at + size - 1 in covered)
+    )
+    return None if any(True for _ in others) else option

@@ -1,0 +1,179 @@
+"""What a dialogue is told and what it wants done: all of it, on one screen.
+
+Events are in the past tense and carry the time in seconds since the call began; actions are in the
+imperative.  Frozen records without behaviour: a list of events is a call that can be replayed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from voicebot.flow.answers import Word
+    from voicebot.flow.expectation import Expectation
+    from voicebot.flow.model import BargeIn
+
+# Events ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The call began."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PromptsFinished:
+    """Everything there was to say has been played out."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The caller began to speak, and may."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechHeard:
+    """An utterance ended and was recognised."""
+
+    at_s: float
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechLost:
+    """What began as speech was none, or could not be recognised."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    at_s: float
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    at_s: float
+    timer: Timer
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakingFailed:
+    """A prompt could not be synthesised; the others are played."""
+
+    at_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerLeft:
+    at_s: float
+
+
+Event: TypeAlias = (
+    Answered
+    | PromptsFinished
+    | SpeechStarted
+    | SpeechHeard
+    | SpeechLost
+    | KeyPressed
+    | TimerFired
+    | SpeakingFailed
+    | CallerLeft
+)
+
+# Actions ---------------------------------------------------------------------------------------
+
+
+class Timer(StrEnum):
+    NO_INPUT = "no_input"
+    KEYS = "keys"
+    WAIT = "wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is said: words, and the recording of them where there is one."""
+
+    text: str
+    file: Path | None = None
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Say these after what is being said already."""
+
+    prompts: tuple[Prompt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StopSpeaking:
+    """Be silent at once and forget what was still to be said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """A question is open: from now on (or from the end of the prompts, by barge_in) speech counts."""
+
+    node: str
+    expectation: Expectation
+    barge_in: BargeIn
+    end_silence_s: float | None
+    max_speech_s: float
+    secret: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StopListening:
+    """The question is closed; an utterance under way is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimer:
+    """Starts, or starts anew."""
+
+    timer: Timer
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopTimer:
+    timer: Timer
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the call once all has been said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something happened in the dialogue that a log or record wants to have.
+
+    kind: "node", "understood", "missed", "failed", "error".
+    """
+
+    kind: str
+    detail: dict[str, str | int]
+
+
+Action: TypeAlias = (
+    Speak | StopSpeaking | Listen | StopListening | StartTimer | StopTimer | HangUp | Log | Note
+)

@@ -1,0 +1,251 @@
+"""Expressions (`${x + 1}`, `if: "n > 3"`) and the texts they stand in.
+
+Knows how an expression is written, which names, functions and filters there are, and how it is
+evaluated.  Must not know steps, questions or the call.  Everything is parsed and checked when the
+flow is loaded; simpleeval evaluates it, and the check below lets nothing reach it that could touch
+an attribute of a Python object.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import simpleeval
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+CALL_NAMES: Final = ("id", "caller", "called", "started", "language", "node")
+"""What `call.NAME` may be."""
+
+FUNCTIONS: Final[Mapping[str, tuple[int, int]]] = {
+    "now": (0, 0),
+    "today": (0, 0),
+    "len": (1, 1),
+    "int": (1, 1),
+    "default": (2, 2),
+}
+"""Each function with the least and the most arguments it takes."""
+
+FILTERS: Final[Mapping[str, Callable[[object], str]]] = {
+    "digits": lambda value: " ".join(spoken_digits(value)),
+    "spell": lambda value: ", ".join(c.upper() for c in as_text(value) if not c.isspace()),
+    "upper": lambda value: as_text(value).upper(),
+}
+
+_ALLOWED = (
+    ast.Expression | ast.Constant | ast.Name | ast.Load | ast.BoolOp | ast.And | ast.Or
+    | ast.UnaryOp | ast.Not | ast.USub | ast.BinOp | ast.Add | ast.Sub | ast.Mult | ast.Div
+    | ast.FloorDiv | ast.Mod | ast.Compare | ast.Eq | ast.NotEq | ast.Lt | ast.LtE | ast.Gt
+    | ast.GtE | ast.In | ast.NotIn | ast.IfExp | ast.Call | ast.Tuple | ast.List | ast.Attribute
+)  # fmt: skip
+
+
+class ExpressionError(Exception):
+    """An expression that cannot be parsed (at load) or evaluated (in a call); says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A parsed expression: `source` as written, the variables it reads, its filters in order."""
+
+    source: str
+    tree: ast.expr
+    names: frozenset[str]
+    filters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Text with `${}` in it: literal pieces and expressions in order."""
+
+    parts: tuple[str | Expression, ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The variables that the text reads."""
+        return frozenset().union(*(p.names for p in self.expressions()))
+
+    @property
+    def is_literal(self) -> bool:
+        return not any(self.expressions())
+
+    def expressions(self) -> Iterator[Expression]:
+        return (part for part in self.parts if isinstance(part, Expression))
+
+
+def parse_expression(source: str) -> Expression:
+    """Parse what stands in `${}` or behind `if:`.
+
+    Raises:
+        ExpressionError: with a sentence for the author of the flow.
+    """
+    try:
+        tree = ast.parse(source.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise ExpressionError(f'"{source}" is not an expression: {reason}') from None
+    filters: list[str] = []
+    while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.BitOr):
+        if not isinstance(tree.right, ast.Name):
+            raise ExpressionError(f'"{source}": behind | stands the name of a filter')
+        filters.append(tree.right.id)
+        tree = tree.left
+    filters.reverse()
+    for name in filters:
+        if name not in FILTERS:
+            raise ExpressionError(f'"{source}": no filter is called "{name}"; ' + _one_of(FILTERS))
+    names = frozenset(_check(tree, source))
+    return Expression(source.strip(), tree, names, tuple(filters))
+
+
+def parse_template(text: str) -> Template:
+    """Split a text at its `${}`.  Raises ExpressionError; `$${` stands for a plain `${`."""
+    parts: list[str | Expression] = []
+    literal, at = "", 0
+    while at < len(text):
+        if text.startswith("$${", at):
+            literal += "${"
+            at += 3
+        elif text.startswith("${", at):
+            end = _closing_brace(text, at + 2)
+            if literal:
+                parts.append(literal)
+                literal = ""
+            parts.append(parse_expression(text[at + 2 : end]))
+            at = end + 1
+        else:
+            literal += text[at]
+            at += 1
+    if literal or not parts:
+        parts.append(literal)
+    return Template(tuple(parts))
+
+
+def literal(value: object) -> Template:
+    """A template that is just this value, as text."""
+    return Template((as_text(value),))
+
+
+def _closing_brace(text: str, start: int) -> int:
+    quote = ""
+    for at in range(start, len(text)):
+        char = text[at]
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char == "}":
+            return at
+    raise ExpressionError(f'"{text[start - 2 :]}" has no closing }}')
+
+
+def _check(tree: ast.expr, source: str) -> Iterator[str]:
+    """Yield the variables read; raise on anything the language does not have."""
+    callees = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    for node in ast.walk(tree):
+        if not isinstance(node, _ALLOWED):
+            raise ExpressionError(f'"{source}": {type(node).__name__} is not part of the language')
+        if isinstance(node, ast.Constant) and not isinstance(node.value, str | int | float | None):
+            raise ExpressionError(f'"{source}": {node.value!r} is not part of the language')
+        if isinstance(node, ast.Call):
+            _check_call(node, source)
+        elif isinstance(node, ast.Attribute):
+            _check_member(node, source)
+        elif isinstance(node, ast.Name) and id(node) not in callees and node.id not in _WORDS:
+            yield node.id
+
+
+_WORDS: Final[Mapping[str, object]] = {"true": True, "false": False, "null": None}
+
+
+def _check_call(node: ast.Call, source: str) -> None:
+    if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS:
+        name = ast.unparse(node.func)
+        raise ExpressionError(f'"{source}": no function is called "{name}"; {_one_of(FUNCTIONS)}')
+    least, most = FUNCTIONS[node.func.id]
+    if node.keywords or not least <= len(node.args) <= most:
+        raise ExpressionError(f'"{source}": {node.func.id}() takes {least} argument(s)')
+
+
+def _check_member(node: ast.Attribute, source: str) -> None:
+    if not (isinstance(node.value, ast.Name) and node.value.id == "call"):
+        raise ExpressionError(f'"{source}": only call has members, written call.NAME')
+    if node.attr not in CALL_NAMES:
+        raise ExpressionError(f'"{source}": call has no "{node.attr}"; {_one_of(CALL_NAMES)}')
+
+
+def _one_of(names: Iterator[str] | Mapping[str, object] | tuple[str, ...]) -> str:
+    return "there is " + ", ".join(names)
+
+
+# Evaluating ------------------------------------------------------------------------------------
+
+
+def evaluate(
+    expression: Expression,
+    variables: Mapping[str, object],
+    functions: Mapping[str, Callable[..., object]],
+) -> object:
+    """The value of an expression.
+
+    Args:
+        variables: every variable and `call` (a mapping of CALL_NAMES).
+        functions: `now` and `today`; the others are here.
+
+    Raises:
+        ExpressionError: a wrong type, a division by zero, an absent variable, too large a result.
+    """
+    evaluator = simpleeval.EvalWithCompoundTypes(
+        names={**_WORDS, **variables}, functions={**_PURE_FUNCTIONS, **functions}
+    )
+    try:
+        value: object = evaluator.eval(expression.source, previously_parsed=expression.tree)
+        for name in expression.filters:
+            value = FILTERS[name](value)
+    except (simpleeval.InvalidExpression, ArithmeticError, LookupError, TypeError, ValueError) as e:
+        raise ExpressionError(f'"{expression.source}": {e}') from None
+    return value
+
+
+def fill(
+    template: Template,
+    variables: Mapping[str, object],
+    functions: Mapping[str, Callable[..., object]],
+) -> object:
+    """The value of a template: of a single `${}` the value itself, else the joined text.
+
+    Raises:
+        ExpressionError: as evaluate().
+    """
+    if len(template.parts) == 1 and isinstance(template.parts[0], Expression):
+        return evaluate(template.parts[0], variables, functions)
+    return "".join(
+        part if isinstance(part, str) else as_text(evaluate(part, variables, functions))
+        for part in template.parts
+    )
+
+
+def as_text(value: object) -> str:
+    """A value as it is said: nothing for null, yes and no for booleans, 3 for 3.0."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def spoken_digits(value: object) -> Iterator[str]:
+    """The characters of a number or code one by one, as "1 2 3"; spaces and dashes are left out."""
+    return (c for c in as_text(value) if c.isalnum())
+
+
+_PURE_FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = {
+    "len": lambda value: len(value) if isinstance(value, str | list | tuple) else len(str(value)),
+    "int": lambda value: int(float(value)) if isinstance(value, str) else int(value),
+    "default": lambda value, other: other if value is None or value == "" else value,
+}

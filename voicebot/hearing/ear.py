@@ -1,0 +1,144 @@
+"""The caller's side of the line between two questions: silence, speech, silence again.
+
+Knows the detector, the endpointer and how much audio before the onset belongs to the utterance.
+Must not know words, engines or the dialogue.  It is called by the media clock 50 times a second for
+each call, so all it does is detect and append; what is slow takes the frames from a queue.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from voicebot.flow.answers import Still
+from voicebot.hearing.endpoint import ONSET_WINDOW, Endpointer, Patience, Turn
+from voicebot.hearing.vad import Vad
+from voicebot.line.audio import silence
+
+RUN_UP_FRAMES: Final = 15
+"""300 ms before the onset: the detector comes late for soft beginnings ("four", "sales")."""
+TAIL_FRAMES: Final = 15
+"""300 ms of silence go to the recogniser after speech, which it needs to be sure of the last word;
+a longer pause is not decoded, and what comes after it brings 300 ms of its own run-up."""
+QUEUE_FRAMES: Final = 1500
+"""30 s of audio.  A recogniser so far behind is dead, and the call learns that another way."""
+
+
+class Utterance:
+    """One stretch of speech on its way to the recogniser.
+
+    `frames` yields 20 ms of audio each at `rate_hz` and ends with the utterance.
+    """
+
+    def __init__(self, endpointer: Endpointer, rate_hz: int) -> None:
+        self.rate_hz = rate_hz
+        self._endpointer = endpointer
+        self._send, self.frames = trio.open_memory_channel[bytes](QUEUE_FRAMES)
+
+    @property
+    def still(self) -> Still:
+        """What the words so far may still become."""
+        return self._endpointer.still
+
+    @still.setter
+    def still(self, still: Still) -> None:
+        self._endpointer.still = still
+
+    @property
+    def voiced_s(self) -> float:
+        return self._endpointer.voiced_s
+
+    @property
+    def silence_s(self) -> float:
+        """From the last speech to now, or to the end of the utterance."""
+        return self._endpointer.silence_s
+
+    def put(self, pcm: bytes) -> None:
+        try:
+            self._send.send_nowait(pcm)
+        except (trio.WouldBlock, trio.BrokenResourceError):
+            # Nobody takes them any more, or not for half a minute: the utterance is lost anyway.
+            return
+
+    def end(self) -> None:
+        self._send.close()
+
+
+class CallerEar:
+    """A line's `Ear`.
+
+    Args:
+        on_speech: called within the media clock when the caller begins to speak while open.
+    """
+
+    def __init__(self, on_speech: Callable[[Utterance], None]) -> None:
+        self._on_speech = on_speech
+        self._line_rate_hz = 0
+        self._vad = Vad(8000)
+        self._recent: deque[tuple[bytes, bool]] = deque(maxlen=RUN_UP_FRAMES)
+        """Heard and not given to any recogniser."""
+        self._endpointer: Endpointer | None = None
+        self._utterance: Utterance | None = None
+
+    @property
+    def in_speech(self) -> bool:
+        """Whether an utterance is under way."""
+        return self._utterance is not None
+
+    def open(self, patience: Patience, max_speech_s: float) -> None:
+        """Listen for one utterance.  Speech that is under way already counts."""
+        self.close()
+        self._endpointer = Endpointer(patience, max_speech_s)
+        for _, voiced in list(self._recent)[-ONSET_WINDOW:]:
+            if self._endpointer.hear(voiced) is Turn.ONSET:
+                self._begin(self._endpointer)
+                return
+
+    def close(self) -> None:
+        """Listen no more; an utterance under way ends here."""
+        if self._utterance is not None:
+            self._utterance.end()
+        self._utterance = self._endpointer = None
+
+    def hear(self, pcm: bytes | None, rate_hz: int) -> None:
+        """Take 20 ms of the line; None stands for 20 ms in which nothing came."""
+        if rate_hz != self._line_rate_hz:
+            self._line_rate_hz = rate_hz
+            self._vad = Vad(rate_hz)
+            self._recent.clear()
+        if pcm is None:
+            self._take(silence(self._vad.rate_hz), voiced=False)
+            return
+        for frame, voiced in self._vad.hear(pcm):
+            self._take(frame, voiced=voiced)
+
+    def _take(self, frame: bytes, *, voiced: bool) -> None:
+        self._recent.append((frame, voiced))
+        endpointer = self._endpointer
+        if endpointer is None:
+            return
+        turn = endpointer.hear(voiced)
+        if turn is Turn.QUIET:
+            return
+        if turn is Turn.ONSET:
+            self._begin(endpointer)
+        elif turn is Turn.SPEECH:
+            if endpointer.silent_frames <= TAIL_FRAMES:
+                self._flush()
+        else:
+            self.close()
+            self._recent.clear()
+
+    def _begin(self, endpointer: Endpointer) -> None:
+        self._utterance = Utterance(endpointer, self._vad.rate_hz)
+        self._flush()
+        self._on_speech(self._utterance)
+
+    def _flush(self) -> None:
+        if self._utterance is not None:
+            for frame, _ in self._recent:
+                self._utterance.put(frame)
+            self._recent.clear()

@@ -1,0 +1,537 @@
+"""One leg of a call: frames in, frames out, keys, hangup; silence when there is nothing to say.
+
+Lives here: what one connection does at each heartbeat, who it is at the beginning, and its clean
+end. Must not know: when the heartbeat comes (that is clock.py), what is heard or said, other lines.
+
+The beat is the product: it comes 50 times a second for each call, so it is one recv and one send,
+never waits, and goes straight from the recv to the ear when what came is one whole frame of audio.
+"""
+
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+from uuid import UUID
+
+import structlog
+import trio
+
+from voicebot.line.audio import FRAME_S, Rechunker, frame_bytes, looks_like_ulaw, silence
+from voicebot.line.audiosocket import (
+    FORK_ANSWER,
+    HANGUP,
+    HEADER,
+    RATES,
+    Audio,
+    Decoder,
+    Dialect,
+    Hangup,
+    Identified,
+    Key,
+    Kind,
+    Message,
+    PeerError,
+    ProtocolError,
+    Unknown,
+    audio_header,
+)
+
+log = structlog.get_logger()
+
+# The rate of kind 0x10, which every Asterisk speaks.
+BASE_RATE_HZ = RATES[0]
+
+# One recv takes at most this much audio: a flooding peer meets TCP's back-pressure, and the other
+# lines wait no longer than for this many frames.
+RECV_FRAMES = 8
+# Keys and changes of rate that one recv may report. No thumb and no Asterisk comes near it.
+MAX_EVENTS = 16
+# The caller's stream has stopped (mute, silence suppression, a key held) after 100 ms.
+GAP_TICKS = 5
+# 2 s of frames that the full socket buffer refused.
+MAX_REFUSED = 100
+# A tick later than this after its time counts as late.
+LATE_S = 0.010
+# An early frame is worth its trouble only if it gains this much.
+EARLY_S = 0.008
+# The kernel's own choice is megabytes: minutes of audio for a peer that reads nothing.
+SEND_BUFFER_BYTES = 64 * 1024
+DRAIN_S = 1.0
+DRAIN_BYTES = 64 * 1024
+
+HEADER_BYTES = HEADER.size
+IDENTIFIER_BYTES = HEADER_BYTES + 16
+
+# The caller's codec, unlabelled: 160 bytes every 20 ms. A caller with 10 ms packets sends 160 bytes
+# too, but twice as often.
+COMPANDED_BYTES = 160
+COMPANDED_WINDOW = 50
+COMPANDED_PACE_S = 0.015
+COMPANDED_MIN = 10
+COMPANDED_REMEDY = (
+    "the caller's codec arrives unconverted and is heard as noise: "
+    "write Dial(AudioSocket/host:port/uuid/c(slin)) in the dialplan"
+)
+
+
+class Source(Protocol):
+    """Where the line takes from what it says."""
+
+    def next_frame(self, rate_hz: int) -> bytes | None:
+        """Return one whole 20 ms frame, or None when there is nothing to say."""
+
+
+class Ear(Protocol):
+    """Where the line brings what it hears."""
+
+    def hear(self, pcm: bytes | None, rate_hz: int) -> None:
+        """Take one whole 20 ms frame; None stands for 20 ms in which nothing came."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """The caller released a key."""
+
+    digit: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RateChanged:
+    """From here on the caller's audio has this rate."""
+
+    rate_hz: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The peer is gone, or has to be given up. The last event of a line."""
+
+    reason: str
+
+
+LineEvent = KeyPressed | RateChanged | Ended
+
+
+@dataclass(slots=True)
+class LineStats:
+    """What one line has counted so far."""
+
+    frames_in: int = 0
+    frames_out: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    # Frames and events of the peer's beyond what a tick takes; frames of ours refused by the socket.
+    dropped_in: int = 0
+    dropped_out: int = 0
+    # Ticks that came more than 10 ms after their time.
+    late: int = 0
+    # Times the caller's audio stopped for more than 100 ms.
+    gaps: int = 0
+    unknown: int = 0
+
+
+class _CompandedWatch:
+    """Notices that what is labelled slin is the caller's own codec.
+
+    Judges by a second of messages: by their pace, and by what the bytes look like as samples.
+    """
+
+    __slots__ = ("_count", "_since_s", "_suspects", "_watching")
+
+    def __init__(self) -> None:
+        self._watching = True
+        self._count = self._suspects = 0
+        self._since_s = 0.0
+
+    def notices(self, payload: bytes, now_s: float) -> bool:
+        """Take one payload of `COMPANDED_BYTES`; say once that it is none of slin's."""
+        if not self._watching:
+            return False
+        if self._count == 0:
+            self._since_s = now_s
+        self._count += 1
+        self._suspects += looks_like_ulaw(payload)
+        if self._count < COMPANDED_WINDOW:
+            return False
+        # Only a 10 ms stream is this quick, and it will stay one.
+        packets_of_10_ms = now_s - self._since_s < COMPANDED_WINDOW * COMPANDED_PACE_S
+        found = not packets_of_10_ms and self._suspects >= COMPANDED_MIN
+        self._watching = not (packets_of_10_ms or found)
+        self._count = self._suspects = 0
+        return found
+
+
+class Line:
+    """One connection, from its identifier to its end.
+
+    `listen` and `speak` are plain and never wait: the media clock calls them every 20 ms. The socket
+    is the line's from now on; `finish` or `abort` closes it, after the clock has let go of the line.
+    """
+
+    __slots__ = (
+        "_companded",
+        "_decoder",
+        "_ear",
+        "_early",
+        "_events_left",
+        "_fixed_rate_hz",
+        "_frames_left",
+        "_in_header",
+        "_in_rate_hz",
+        "_in_size",
+        "_missing",
+        "_next_tick_s",
+        "_on_event",
+        "_out_header",
+        "_out_rate_hz",
+        "_out_silence",
+        "_over",
+        "_rechunker",
+        "_recv",
+        "_recv_size",
+        "_refused",
+        "_send",
+        "_sock",
+        "_source",
+        "_straight",
+        "_unsent",
+        "stats",
+        "uuid",
+    )
+
+    def __init__(  # noqa: PLR0913 - the six things a line is joined to, and two facts
+        self,
+        sock: socket.socket,
+        uuid: UUID,
+        *,
+        decoder: Decoder,
+        source: Source,
+        ear: Ear,
+        on_event: Callable[[LineEvent], None],
+        rate_hz: int | None,
+        now_s: float,
+    ) -> None:
+        """Take over a non-blocking socket whose identifier has been read.
+
+        Args:
+            decoder: what `identify` returned with the identifier.
+            on_event: called from within a beat, so it must not wait.
+            rate_hz: the rate of kind 0x10 for Asterisk before the kinds 0x11 and up, whose
+                `c(slin16)` comes unlabelled; None: 8000 as the protocol says.
+        """
+        self.uuid = uuid
+        self.stats = LineStats()
+        self._sock = sock
+        self._recv = sock.recv
+        self._send = sock.send
+        self._decoder = decoder
+        self._source = source
+        self._ear = ear
+        self._on_event = on_event
+        self._fixed_rate_hz = rate_hz
+        self._companded = _CompandedWatch()
+        self._over = False
+        self._missing = 0
+        self._refused = 0
+        self._frames_left = self._events_left = 0
+        self._next_tick_s = now_s + FRAME_S
+        self._early = False
+        self._unsent = FORK_ANSWER if decoder.dialect is Dialect.FORK else b""
+        self._listen_at(rate_hz or BASE_RATE_HZ)
+        # Every Asterisk takes 0x10, and only as 8 kHz; one that does not know a higher kind ends the
+        # call over it. So the call goes higher only when the peer has shown that it can.
+        self.out_rate_hz = BASE_RATE_HZ
+
+    @property
+    def in_rate_hz(self) -> int:
+        """The rate at which the caller is heard; 8000 until the peer shows another."""
+        return self._in_rate_hz
+
+    @property
+    def out_rate_hz(self) -> int:
+        """The rate at which the source is asked for frames. The call may set it at any time."""
+        return self._out_rate_hz
+
+    @out_rate_hz.setter
+    def out_rate_hz(self, rate_hz: int) -> None:
+        self._out_rate_hz = rate_hz
+        self._out_header = audio_header(rate_hz, frame_bytes(rate_hz))
+        self._out_silence = self._out_header + silence(rate_hz)
+
+    def tick(self, now_s: float) -> None:
+        """Hear what came, then say one frame: the two halves of a beat for a single line."""
+        self.listen(now_s)
+        self.speak()
+
+    def listen(self, now_s: float) -> None:
+        """Receive once, and hear what came. Does nothing once the line is over.
+
+        Raises:
+            Exception: whatever the ear or `on_event` raised, never a fault of the peer.
+        """
+        if self._over:
+            return
+        if now_s - self._next_tick_s > LATE_S:
+            self.stats.late += 1
+        self._next_tick_s = now_s + FRAME_S
+        try:
+            data = self._recv(self._recv_size)
+        except BlockingIOError:
+            self._miss()
+            return
+        except OSError:
+            self._end("peer reset")
+            return
+        if self._straight and len(data) == self._in_size and data.startswith(self._in_header):
+            self._missing = 0
+            stats = self.stats
+            stats.frames_in += 1
+            stats.bytes_in += self._in_size
+            self._ear.hear(data[HEADER_BYTES:], self._in_rate_hz)
+        elif data:
+            self._take(data, now_s)
+        else:
+            self._end("caller hung up")
+
+    def speak(self) -> None:
+        """Send one frame, unless it left early. Does nothing once the line is over.
+
+        Raises:
+            Exception: whatever the source or `on_event` raised, never a fault of the peer.
+        """
+        if self._early:
+            self._early = False
+        elif not self._over:
+            self._send_frame()
+
+    def send_early(self, now_s: float) -> None:
+        """Send the next frame now instead of at the next tick, if that is worth it.
+
+        The next tick then sends nothing, so the line never runs ahead by more than one frame, and
+        no two frames are more than 40 ms apart.
+        """
+        if self._over or self._early or self._next_tick_s - now_s < EARLY_S:
+            return
+        self._early = True
+        self._send_frame()
+
+    async def finish(self) -> None:
+        """Hang up so that the dialplan goes on, and close. The clock must have let go of the line.
+
+        Asterisk reads `00 00 00` and closes; closing first, with audio unread, would reset the
+        connection and drop the call. Returns within a second.
+        """
+        over, self._over = self._over, True
+        try:
+            # ECONNRESET and EPIPE: the caller was quicker. A full buffer: nobody reads anyway.
+            with suppress(OSError):
+                if not over:
+                    self._send(self._unsent + HANGUP)
+                    self._sock.shutdown(socket.SHUT_WR)
+                    with trio.move_on_after(DRAIN_S):
+                        await _drain(self._sock)
+        finally:
+            self._sock.close()
+
+    def abort(self) -> None:
+        """Close at once. Right whenever a message may be half written."""
+        self._over = True
+        self._sock.close()
+
+    def _send_frame(self) -> None:
+        """Send one whole frame, or drop it: the clock goes on even if the peer does not read."""
+        frame = self._source.next_frame(self._out_rate_hz)
+        if frame is None:
+            message = self._out_silence
+        else:
+            message = self._out_header + frame
+            if len(message) != len(self._out_silence):
+                raise ValueError(f"a frame of {len(frame)} bytes at {self._out_rate_hz} Hz")
+        try:
+            if self._unsent:
+                self._unsent = self._unsent[self._send(self._unsent) :]
+            if self._unsent:
+                self._refuse()
+                return
+            sent = self._send(message)
+        except BlockingIOError:
+            self._refuse()
+            return
+        except OSError:
+            self._end("peer reset")
+            return
+        self._refused = 0
+        stats = self.stats
+        stats.frames_out += 1
+        stats.bytes_out += len(message)
+        if sent != len(message):
+            self._unsent = message[sent:]
+
+    def _refuse(self) -> None:
+        self.stats.dropped_out += 1
+        self._refused += 1
+        if self._refused >= MAX_REFUSED:
+            self._end("peer does not read")
+
+    def _miss(self) -> None:
+        """No audio came. Wall time goes on nevertheless, once this is more than jitter."""
+        self._missing += 1
+        if self._missing <= GAP_TICKS:
+            return
+        frame = None
+        if self._missing == GAP_TICKS + 1:
+            self.stats.gaps += 1
+            # What follows the gap must not be glued to what came before it.
+            frame = self._rechunker.flush()
+            self._straight = self._decoder.at_boundary
+        self._ear.hear(frame, self._in_rate_hz)
+
+    def _take(self, data: bytes, now_s: float) -> None:
+        """Take anything but one whole frame: pieces, several messages, other lengths, keys."""
+        self.stats.bytes_in += len(data)
+        self._frames_left, self._events_left = RECV_FRAMES, MAX_EVENTS
+        heard_before = self.stats.frames_in
+        try:
+            messages = self._decoder.feed(data)
+        except ProtocolError as error:
+            self._end(f"protocol error: {error}")
+            return
+        for message in messages:
+            self._take_message(message, now_s)
+            if self._over:
+                return
+        if self._decoder.error is not None:
+            self._end(f"protocol error: {self._decoder.error}")
+            return
+        self.stats.unknown = self._decoder.unknown_count
+        self._straight = self._decoder.at_boundary and not self._rechunker.pending
+        if self.stats.frames_in == heard_before:
+            self._miss()
+
+    def _take_message(self, message: Message, now_s: float) -> None:
+        match message:
+            case Audio():
+                self._take_audio(message, now_s)
+            case Key(digit):
+                self._tell(KeyPressed(digit, now_s))
+            case Hangup():
+                self._end("caller hung up")
+            case PeerError(code):
+                self._end(f"protocol error: the peer reports error {code}")
+            case Identified():
+                self._end("protocol error: a second identifier")
+            case Unknown():
+                pass
+            case _:
+                assert_never(message)
+
+    def _take_audio(self, message: Audio, now_s: float) -> None:
+        rate_hz, pcm = message.rate_hz, message.pcm
+        if rate_hz == BASE_RATE_HZ:
+            rate_hz = self._fixed_rate_hz or rate_hz
+            if len(pcm) == COMPANDED_BYTES and self._companded.notices(pcm, now_s):
+                log.warning("line.not_slin", uuid=str(self.uuid), remedy=COMPANDED_REMEDY)
+        if rate_hz != self._in_rate_hz:
+            if not self._events_left:
+                self.stats.dropped_in += 1
+                return
+            self._listen_at(rate_hz)
+            self._tell(RateChanged(rate_hz))
+        if len(pcm) % 2:
+            # Half a sample would turn all that follows into noise.
+            pcm = pcm[:-1]
+        for frame in self._rechunker.push(pcm):
+            if not self._frames_left:
+                self.stats.dropped_in += 1
+                continue
+            self._frames_left -= 1
+            self._missing = 0
+            self.stats.frames_in += 1
+            self._ear.hear(frame, rate_hz)
+
+    def _listen_at(self, rate_hz: int) -> None:
+        size = frame_bytes(rate_hz)
+        self._in_rate_hz = rate_hz
+        self._rechunker = Rechunker(size)
+        # What one whole frame looks like on the wire.
+        labelled_hz = BASE_RATE_HZ if rate_hz == self._fixed_rate_hz else rate_hz
+        self._in_header = audio_header(labelled_hz, size)
+        self._in_size = HEADER_BYTES + size
+        self._recv_size = RECV_FRAMES * self._in_size
+        self._straight = self._decoder.at_boundary
+
+    def _tell(self, event: KeyPressed | RateChanged) -> None:
+        if not self._events_left:
+            self.stats.dropped_in += 1
+            return
+        self._events_left -= 1
+        self._on_event(event)
+
+    def _end(self, reason: str) -> None:
+        if not self._over:
+            self._over = True
+            self._on_event(Ended(reason))
+
+
+async def identify(
+    sock: socket.socket, dialect: Dialect = Dialect.ASTERISK
+) -> tuple[UUID, Decoder] | None:
+    """Wait for the first message of a connection that was just accepted, and no further.
+
+    Nothing behind the identifier is read, so nothing that came with it can be lost. The time limit
+    is the caller's cancel scope; closing the socket is the caller's, too, unless a `Line` takes it.
+
+    Args:
+        sock: non-blocking, just accepted; its options are set here.
+
+    Returns:
+        None when the peer closed without a byte, as Asterisk does for a channel not yet answered.
+
+    Raises:
+        ProtocolError: something else came first, or the peer closed in the middle.
+    """
+    _set_options(sock)
+    decoder = Decoder(dialect)
+    received = 0
+    while True:
+        try:
+            data = await _receive(sock, IDENTIFIER_BYTES - received)
+        except OSError:
+            data = b""
+        if not data:
+            if not received:
+                return None
+            raise ProtocolError(f"closed after {received} bytes of the identifier")
+        if not received and data[0] != Kind.UUID:
+            raise ProtocolError(f"kind 0x{data[0]:02x} came before the identifier")
+        received += len(data)
+        for message in decoder.feed(data):
+            if isinstance(message, Identified):
+                return message.uuid, decoder
+
+
+def _set_options(sock: socket.socket) -> None:
+    # A peer that vanishes without a word fills this buffer within seconds, since a line never stops
+    # sending; that ends it, so TCP's keep-alive is not needed.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    if sock.family in {socket.AF_INET, socket.AF_INET6}:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+async def _receive(sock: socket.socket, size: int) -> bytes:
+    while True:
+        try:
+            return sock.recv(size)
+        except BlockingIOError:
+            await trio.lowlevel.wait_readable(sock)
+
+
+async def _drain(sock: socket.socket) -> None:
+    """Read until the peer has closed too."""
+    while True:
+        if not await _receive(sock, DRAIN_BYTES):
+            return
+        # At this pace a peer that floods to the end takes nobody's time.
+        await trio.sleep(FRAME_S)

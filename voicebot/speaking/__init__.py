@@ -1,0 +1,1 @@
+"""What the bot says: prompts, their sound, and what leaves next."""

@@ -1,0 +1,80 @@
+"""How loud a prompt is and where its speech begins and ends.
+
+Knows: samples. Must not know: files, engines, lines. `samples` is always float32 mono, full scale 1.0.
+"""
+
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+
+SPEECH_DBFS = -20.0
+"""Active speech level of every rendered prompt. Telephone networks are planned around -20 dBm0, about this."""
+
+MARGIN_DB = 15.9
+"""Blocks this far below the active level are pauses (ITU-T P.56)."""
+
+QUIET_DBFS = -50.0
+"""After levelling, 5 ms blocks below this are silence."""
+
+LEAD_S = 0.010
+TAIL_S = 0.060
+FADE_S = 0.004
+
+MOST_GAIN_DB = 20.0
+"""What needs more is no speech, and only its noise would come up."""
+
+KNEE = 0.7
+"""Peaks above this are rounded off, so that a loud consonant does not clip."""
+
+_LEVEL_BLOCK_S = 0.020
+_EDGE_BLOCK_S = 0.005
+
+
+def active_level_dbfs(samples: Samples, rate_hz: int) -> float:
+    """Give the RMS level of the speech without its pauses, -inf when there is none."""
+    power = _block_power(samples, int(rate_hz * _LEVEL_BLOCK_S))
+    level = float(power.mean()) if power.size else 0.0
+    # Leaving out the pauses raises the level, which makes more blocks pauses; it settles after a few rounds.
+    for _ in range(10):
+        if level == 0.0:
+            return -np.inf
+        level = float(power[power >= level * 10 ** (-MARGIN_DB / 10)].mean())
+    return float(10 * np.log10(level))
+
+
+def levelled(samples: Samples, rate_hz: int) -> Samples:
+    """Bring the speech to SPEECH_DBFS and round off its peaks."""
+    level = active_level_dbfs(samples, rate_hz)
+    if level == -np.inf:
+        return samples
+    gain_db = min(SPEECH_DBFS - level, MOST_GAIN_DB)
+    louder = samples * np.float32(10 ** (gain_db / 20))
+    over = np.abs(louder) - KNEE
+    rounded = np.sign(louder) * (KNEE + (1 - KNEE) * np.tanh(over / (1 - KNEE)))
+    return cast("Samples", np.where(over > 0, rounded, louder).astype(np.float32))
+
+
+def trimmed(samples: Samples, rate_hz: int) -> Samples:
+    """Cut the silence before and after levelled speech to LEAD_S and TAIL_S, without a click."""
+    block = int(rate_hz * _EDGE_BLOCK_S)
+    loud = np.flatnonzero(_block_power(samples, block) > 10 ** (QUIET_DBFS / 10))
+    if not loud.size:
+        return samples[:0]
+    start = max(int(loud[0]) * block - int(rate_hz * LEAD_S), 0)
+    end = (int(loud[-1]) + 1) * block + int(rate_hz * TAIL_S)
+    kept = samples[start:end].copy()
+    fade = min(int(rate_hz * FADE_S), kept.size // 2)
+    ramp = np.linspace(0, 1, fade, dtype=np.float32)
+    kept[:fade] *= ramp
+    kept[kept.size - fade :] *= ramp[::-1]
+    return kept
+
+
+def _block_power(samples: Samples, block: int) -> NDArray[np.float64]:
+    """Give the mean power of each block; the last one is filled up with silence."""
+    padded = np.zeros(-(-samples.size // block) * block, np.float64)
+    padded[: samples.size] = samples
+    return cast("NDArray[np.float64]", np.square(padded).reshape(-1, block).mean(axis=1))

@@ -1,0 +1,272 @@
+"""Prompts as sound: rendered once, kept on disk and in memory, ready at every rate.
+
+Knows: texts, voices by their fingerprint, files, rates.
+Must not know: which engine speaks, calls, lines, when anything is played.
+
+On disk there is one WAV a prompt, at the voice's own rate: 16 bits, levelled and trimmed, under a name made of
+the voice's fingerprint, the language, the text and RENDER_VERSION. Its comment holds a digest of the samples.
+Other rates are resampled from it in memory, a millisecond for four seconds, so a new rate costs no rendering
+and less disk.
+"""
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import structlog
+import trio
+
+from voicebot.line.audio import FULL_SCALE, SAMPLE_BYTES, frame_bytes, resample
+from voicebot.speaking.loudness import Samples, levelled, trimmed
+from voicebot.speaking.synthesiser import Speech, Synthesiser
+
+log = structlog.get_logger()
+
+RENDER_VERSION = 1
+"""To be raised when levelling or trimming changes: what is cached is then rendered again."""
+
+LONG_PIECE = 40
+"""Characters. A sentence is only cut at a comma behind at least so many, else its melody suffers for nothing."""
+
+SENTENCE_PAUSE_S = 0.30
+CLAUSE_PAUSE_S = 0.12
+
+
+class PromptError(Exception):
+    """A prompt file cannot be used; the text is one line for the author of the flow."""
+
+
+class Clip:
+    """The sound of one prompt or clause."""
+
+    def __init__(self, text: str, rate_hz: int, pcm: bytes) -> None:
+        """Take the sound as 16-bit little-endian mono at any rate."""
+        self.text = text
+        self.duration_s = len(pcm) / SAMPLE_BYTES / rate_hz
+        self.rate_hz = rate_hz
+        """The rate it was made at."""
+        self.master = pcm
+        """The sound at that rate, not filled up."""
+        self._framed: dict[int, bytes] = {}
+
+    def pcm(self, rate_hz: int) -> bytes:
+        """Give the sound at `rate_hz`, filled up with silence to whole 20 ms frames.
+
+        The first time for a rate it is resampled, whole; afterwards it is at hand.
+        """
+        framed = self._framed.get(rate_hz)
+        if framed is None:
+            pcm = resample(self.master, self.rate_hz, rate_hz)
+            framed = self._framed[rate_hz] = pcm + bytes(-len(pcm) % frame_bytes(rate_hz))
+        return framed
+
+    def has(self, rate_hz: int) -> bool:
+        """Say whether `pcm` is at hand for this rate."""
+        return rate_hz in self._framed
+
+
+class PromptStore:
+    """All prompts of one configuration. What a call needs is in memory: `get` and `file` touch nothing else."""
+
+    def __init__(self, synthesiser: Synthesiser, cache_dir: Path, rates: Sequence[int]) -> None:
+        """Prepare an empty store.
+
+        Args:
+            synthesiser: speaks what is not cached.
+            cache_dir: made when it is missing; may be deleted at any time.
+            rates: rates in use, for which prompts are resampled while they are rendered.
+        """
+        self._synthesiser = synthesiser
+        self._cache_dir = cache_dir
+        self._rates = tuple(rates)
+        self._clips: dict[tuple[str, str], Clip] = {}
+        self._files: dict[Path, Clip] = {}
+
+    async def render(
+        self,
+        texts: Iterable[tuple[str, str]],
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        """Have these (text, language) prompts ready in memory, from disk or from the synthesiser.
+
+        Args:
+            texts: repetitions and what is there already cost nothing.
+            progress: called with how many are done and how many there are, first with 0.
+
+        Raises:
+            SynthesisError: a text cannot be spoken. What was rendered before stays.
+        """
+        wanted = dict.fromkeys((_plain(text), language) for text, language in texts)
+        progress(0, len(wanted))
+        for done, (text, language) in enumerate(wanted, start=1):
+            if (text, language) not in self._clips:
+                self._clips[text, language] = await self._render(text, language)
+            progress(done, len(wanted))
+
+    def get(self, text: str, language: str) -> Clip | None:
+        """Give a rendered prompt, None when it was not rendered."""
+        return self._clips.get((_plain(text), language))
+
+    async def clip(self, text: str, language: str) -> Clip:
+        """Give a rendered prompt, or speak one clause now. What depends on a call is not kept.
+
+        Raises:
+            SynthesisError: it cannot be spoken.
+        """
+        ready = self.get(text, language)
+        if ready is not None:
+            return ready
+        text = _plain(text)
+        # No thread for the millisecond of levelling: handing over costs as much, and the media clock can spare it.
+        return _finished(text, await self._synthesiser.synthesise(text, language))
+
+    def load_file(self, path: Path) -> Clip:
+        """Read a sound file of any format, rate and number of channels that soundfile knows, and keep it for `file`.
+
+        It is played as it was recorded: neither levelled nor trimmed. Blocks while it reads.
+
+        Raises:
+            PromptError: it cannot be read.
+        """
+        clip = _read_file(path)
+        for rate_hz in self._rates:
+            clip.pcm(rate_hz)
+        self._files[path] = clip
+        return clip
+
+    def file(self, path: Path) -> Clip | None:
+        """Give a sound file that was loaded, None when it was not."""
+        return self._files.get(path)
+
+    async def _render(self, text: str, language: str) -> Clip:
+        path = self._cache_path(text, language)
+        clip = await trio.to_thread.run_sync(_read_cached, path, text)
+        if clip is None:
+            clip = _finished(text, await self._synthesiser.synthesise(text, language))
+            await trio.to_thread.run_sync(_write_cached, path, clip)
+        await trio.to_thread.run_sync(self._resample, clip)
+        return clip
+
+    def _resample(self, clip: Clip) -> None:
+        for rate_hz in self._rates:
+            clip.pcm(rate_hz)
+
+    def _cache_path(self, text: str, language: str) -> Path:
+        key = [RENDER_VERSION, self._synthesiser.fingerprint(language), language, text]
+        digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
+        return self._cache_dir / f"{digest[:32]}.wav"
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _finished(text: str, speech: Speech) -> Clip:
+    if not speech.pcm:
+        # Nothing to say, as in "...": some engines do not even name a rate then.
+        return Clip(text, speech.rate_hz or 8000, b"")
+    samples: Samples = np.frombuffer(speech.pcm, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
+    samples = trimmed(levelled(samples, speech.rate_hz), speech.rate_hz)
+    return Clip(text, speech.rate_hz, _to_pcm(samples))
+
+
+def _to_pcm(samples: Samples) -> bytes:
+    scaled = np.round(samples * FULL_SCALE)
+    return np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1).astype("<i2").tobytes()
+
+
+def _read_file(path: Path) -> Clip:
+    if not path.is_file():
+        raise PromptError(f"{path}: there is no such file")
+    try:
+        samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        raise PromptError(
+            f"{path}: not a sound file that can be read; WAV, FLAC, OGG and MP3 work"
+        ) from error
+    if not len(samples):
+        raise PromptError(f"{path}: the file holds no sound")
+    return Clip(path.name, rate_hz, _to_pcm(np.nan_to_num(samples.mean(axis=1))))
+
+
+def _read_cached(path: Path, text: str) -> Clip | None:
+    """Read a rendered prompt; None when there is none or it is not what was written."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            pcm = file.read(dtype="int16").tobytes()
+            rate_hz, digest = file.samplerate, file.comment
+    except (OSError, RuntimeError):
+        return None
+    if digest != _digest(pcm):
+        log.warning("prompts.damaged", path=str(path), text=text)
+        return None
+    return Clip(text, rate_hz, pcm)
+
+
+def _digest(pcm: bytes) -> str:
+    return hashlib.sha256(pcm).hexdigest()
+
+
+def _write_cached(path: Path, clip: Clip) -> None:
+    """Write a rendered prompt in one step. Without a place to write, prompts are just not kept."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            with soundfile.SoundFile(
+                temporary, "w", clip.rate_hz, 1, "PCM_16", format="WAV"
+            ) as file:
+                file.comment = _digest(clip.master)
+                file.write(np.frombuffer(clip.master, "<i2"))
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except (OSError, RuntimeError) as error:
+        log.warning("prompts.not_cached", path=str(path), reason=str(error))
+
+
+_ABBREVIATION = re.compile(
+    r"(?:^|\W)(?:mr|mrs|ms|dr|prof|st|no|vs|jr|sr|e\.g|i\.e|[^\W\d_])\.$", re.IGNORECASE
+)
+# The second half are the full-width marks of Chinese and Japanese, which no space follows.
+_CUT = re.compile(r"(?:[.!?…]+[\"'”’)\]]*|[,;:])(?=\s)|[\u3002\uff01\uff1f]+")
+
+
+def clauses(text: str) -> list[str]:
+    """Cut a text where speech may be cut: at the ends of sentences, in long ones at commas and the like.
+
+    Joined with spaces (none after a full-width mark) the pieces give the text back.
+    """
+    text = _plain(text)
+    pieces: list[str] = []
+    start = 0
+    for cut in _CUT.finditer(text):
+        if _may_cut(text[start : cut.end()]):
+            pieces.append(text[start : cut.end()].strip())
+            start = cut.end()
+    rest = text[start:].strip()
+    return [*pieces, rest] if rest else pieces
+
+
+def _may_cut(piece: str) -> bool:
+    if piece[-1] in ",;:":
+        return len(piece.strip()) > LONG_PIECE
+    return not _ABBREVIATION.search(piece)
+
+
+def pause_after_s(clause: str) -> float:
+    """Give the pause that belongs behind a clause when the next one was spoken apart from it.
+
+    A clip ends at most 60 ms after its speech, so the pause that the voice would have made has to be put back.
+    """
+    if not clause:
+        return 0.0
+    return CLAUSE_PAUSE_S if clause[-1] in ",;:" else SENTENCE_PAUSE_S
