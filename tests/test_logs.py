@@ -69,7 +69,7 @@ def test_json(pipe: Pipe) -> None:
 def test_one_line_for_each_event_whatever_is_in_it(pipe: Pipe, format_: LogFormat) -> None:
     with open_log(Log(format=format_), pipe.writer):
         try:
-            raise ValueError("one\ntwo")
+            int("one\ntwo")
         except ValueError:
             log.exception("call.failed", heard="a\r\nb\x1b[2J\u2028c\ud83d")
     (line,) = pipe.lines()

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final, TypeAlias, assert_never
 
 import structlog
@@ -343,7 +342,9 @@ class Call:
             self._do(action)
         if self._turn is not None and not self._turn.decided_s:
             self._turn = replace(self._turn, decided_s=self._now())
-        if spoke and was_silent:
+        if spoke and not self._playback.busy:
+            self._post(_PlayedOut())  # there was not a sound in it
+        elif spoke and was_silent:
             self._line.send_early(trio.current_time())
 
     def _do(self, action: ev.Action) -> None:  # noqa: C901 - a row for each action
@@ -408,41 +409,42 @@ class Call:
         if clip is not None and clip.has(self._line.out_rate_hz):
             self._playback.add(clip)
         elif clip is not None:
-            self._make([(self._playback.add(), partial(_at_once, clip))])
+            self._make(self._resample, self._playback.add(), clip)
         else:
-            self._make(
-                [
-                    (self._playback.add(), partial(self._synthesised, clause))
-                    for clause in clauses(prompt.text)
-                ]
-            )
+            places = [(self._playback.add(), clause) for clause in clauses(prompt.text)]
+            self._make(self._synthesise, places)
 
     def _rendered(self, prompt: ev.Prompt) -> Clip | None:
         if prompt.file is not None:
             return self._services.prompts.file(prompt.file)
         return self._services.prompts.get(prompt.text, self._flow.language)
 
-    def _make(self, places: list[tuple[Slot, Callable[[], Awaitable[Clip]]]]) -> None:
+    def _make(self, work: Callable[..., Awaitable[None]], *args: object) -> None:
+        """Start making clips for the queue; what is stopped before it is said is not made."""
         scope = trio.CancelScope()
         self._making.append(scope)
-        self._nursery.start_soon(self._fill, places, scope)
 
-    async def _fill(
-        self, places: list[tuple[Slot, Callable[[], Awaitable[Clip]]]], scope: trio.CancelScope
-    ) -> None:
-        """Make clip after clip, each leaving while the next is made."""
-        with scope:
-            for slot, make in places:
-                try:
-                    clip = await make()
-                    await _resampled(clip, self._line.out_rate_hz)
-                    slot.fill(clip)
-                except SynthesisError as error:
-                    slot.fill(None)
-                    await self._put.send(_SpeakingFailed(str(error)))
+        async def within_scope() -> None:
+            with scope:
+                await work(*args)
 
-    async def _synthesised(self, clause: str) -> Clip:
-        return await self._services.prompts.clip(clause, self._flow.language)
+        self._nursery.start_soon(within_scope)
+
+    async def _resample(self, place: Slot, clip: Clip) -> None:
+        await _resampled(clip, self._line.out_rate_hz)
+        place.fill(clip)
+
+    async def _synthesise(self, places: list[tuple[Slot, str]]) -> None:
+        """Make clause after clause, each leaving while the next is made."""
+        for place, clause in places:
+            try:
+                clip = await self._services.prompts.clip(clause, self._flow.language)
+            except SynthesisError as error:
+                place.fill(None)
+                await self._put.send(_SpeakingFailed(str(error)))
+                continue
+            clip.pcm(self._line.out_rate_hz)  # a clause takes a millisecond: no thread for that
+            place.fill(clip)
 
     def _stop_speaking(self) -> None:
         self._playback.clear()
@@ -459,10 +461,6 @@ class Call:
     def _now(self) -> float:
         """Seconds since the call began."""
         return trio.current_time() - self._began_s
-
-
-async def _at_once(clip: Clip) -> Clip:
-    return clip
 
 
 async def _resampled(clip: Clip, rate_hz: int) -> None:

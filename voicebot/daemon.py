@@ -48,6 +48,7 @@ STRANGERS: Final = 100
 """Connections that have not yet said who they are; further ones are closed at once."""
 BACKLOG: Final = 512
 REFUSE_S: Final = 1.0
+ACCEPT_AGAIN_S: Final = 0.1
 RATES_IN_USE: Final = (8000, 16000)
 """What prompts are rendered at before any call; other rates are resampled when one comes."""
 
@@ -232,37 +233,51 @@ class Daemon:
     async def _accept(
         self, listener: Listener, sockets: trio.SocketListener, calls: trio.Nursery
     ) -> None:
-        allowed = self._config.listen.allowed(listener)
-        while True:
-            try:
-                stream = await sockets.accept()
-            except OSError as error:
-                # Out of file descriptors, mostly: calls that end give some back.
-                log.warning("listener.accept_failed", reason=str(error))
-                await trio.sleep(0.1)
-                continue
-            peer = ipaddress.ip_address(stream.socket.getpeername()[0].partition("%")[0])
-            if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped:
-                peer = peer.ipv4_mapped
-            if not any(peer in network for network in allowed):
-                log.warning("listener.refused", peer=str(peer), reason="not in listen.allow")
-                stream.socket.close()
-            elif self._strangers >= STRANGERS:
-                log.warning("listener.refused", peer=str(peer), reason="too many strangers")
-                stream.socket.close()
-            else:
-                self._strangers += 1
-                calls.start_soon(self._connection, listener, stream.socket, str(peer))
+        async with sockets:
+            while True:
+                try:
+                    stream = await sockets.accept()
+                except OSError as error:
+                    # Out of file descriptors, mostly: calls that end give some back.
+                    log.warning("listener.accept_failed", reason=str(error))
+                    await trio.sleep(ACCEPT_AGAIN_S)
+                    continue
+                peer = _peer(stream.socket)
+                reason = self._turned_away(listener, peer)
+                if reason:
+                    log.warning("listener.refused", peer=str(peer), reason=reason)
+                    stream.socket.close()
+                else:
+                    self._strangers += 1
+                    calls.start_soon(self._connection, listener, stream.socket, str(peer))
+
+    def _turned_away(self, listener: Listener, peer: _Ip) -> str:
+        """Why this peer may not come in; "" when it may."""
+        if not any(peer in network for network in self._config.listen.allowed(listener)):
+            return "not in listen.allow"
+        return "too many strangers" if self._strangers >= STRANGERS else ""
 
     async def _connection(
         self, listener: Listener, trio_socket: trio.socket.SocketType, peer: str
     ) -> None:
-        """One connection, whatever it is; never raises but Cancelled."""
+        """One connection, whatever it is; a fault in it ends here."""
         sock = _plain(trio_socket)
-        identified = None
+        try:
+            identified = await self._identified(listener, sock, peer)
+            if identified is not None:
+                await self._admit(listener, sock, peer, *identified)
+        except Exception:
+            log.exception("connection.fault", peer=peer)
+        finally:
+            sock.close()  # mostly it is already
+
+    async def _identified(
+        self, listener: Listener, sock: socket.socket, peer: str
+    ) -> tuple[UUID, Decoder] | None:
+        """Who it is; None for one that does not say so, which is logged."""
         try:
             with trio.move_on_after(IDENTIFY_S) as limit:
-                identified = await identify(sock, listener.dialect)
+                return await identify(sock, listener.dialect)
             if limit.cancelled_caught:
                 log.warning("line.no_uuid", peer=peer, after_s=IDENTIFY_S)
         except ProtocolError as error:
@@ -271,11 +286,7 @@ class Daemon:
             log.info("line.closed_early", peer=peer, reason=str(error))
         finally:
             self._strangers -= 1
-        if identified is None:
-            sock.close()
-            return
-        uuid, decoder = identified
-        await self._admit(listener, sock, peer, uuid, decoder)
+        return None
 
     async def _admit(
         self, listener: Listener, sock: socket.socket, peer: str, uuid: UUID, decoder: Decoder
@@ -335,7 +346,17 @@ class Daemon:
                 log.info("call.ended", reason=reason, seconds=round(trio.current_time() - began_s, 2),
                          variables=call.variables, frames_in=stats.frames_in,
                          frames_out=stats.frames_out, late=stats.late,
-                         dropped=stats.dropped_out)  # fmt: skip
+                         dropped=stats.dropped)  # fmt: skip
+
+
+_Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def _peer(sock: trio.socket.SocketType) -> _Ip:
+    """Who has connected; an IPv4 address even where it comes mapped into IPv6."""
+    peer = ipaddress.ip_address(sock.getpeername()[0].partition("%")[0])
+    mapped = peer.ipv4_mapped if isinstance(peer, ipaddress.IPv6Address) else None
+    return mapped or peer
 
 
 def _plain(trio_socket: trio.socket.SocketType) -> socket.socket:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
-from . import load
+from . import load, turns
 from .report import BUILD, Part, write_json
 from .servers import SERVERS, ServerFailed
 
-PARTS = ("load",)
+PARTS = ("load", "turns")
 
 
 @click.command()
@@ -28,6 +28,12 @@ PARTS = ("load",)
 @click.option("--rate", default=8000, show_default=True, help="Hz of what the callers send.")
 @click.option("--level", default=-60.0, show_default=True, help="dBFS of what the callers send.")
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(1))
+@click.option("--turns", "count", default=40, show_default=True, type=click.IntRange(2))
+@click.option(
+    "--digits",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="A folder of people's digits, WAVs named {digit}_….wav: measured beside the synthetic caller.",
+)
 @click.option(
     "--json",
     "result",
@@ -44,12 +50,17 @@ def main(
     rate: int,
     level: float,
     rounds: int,
+    count: int,
+    digits: Path | None,
     result: Path,
 ) -> None:
     """Measure the voicebot side by side with two bare echo servers."""
     weight = load.Load(calls, seconds, rate, rounds, level)
+    recordings = sorted(digits.glob("[0-9]_*.wav")) if digits else []
+    callers = turns.Callers(count, recordings=recordings)
     measures: Mapping[str, Callable[[], Part]] = {
         "load": lambda: load.run(weight, servers or tuple(SERVERS)),
+        "turns": lambda: turns.run(callers),
     }
     done: dict[str, Part] = {}
     for name in parts or PARTS:

@@ -29,6 +29,9 @@ PROMPT = " ".join(
     for month in MONTHS
 )
 
+UUID_AND_SILENCE = b"\x01\x00\x10" + bytes(16) + b"\x10\x01\x40" + bytes(320)
+"""The least call: a server and an echo alike have something to say to it."""
+
 CONFIG = """\
 voicebot: 1
 listen: {{audiosocket: "127.0.0.1:{port}"}}
@@ -163,29 +166,32 @@ def running(name: str, command: list[str], port: int, patience_s: float = 10.0) 
     """Run a server until the end of the block.
 
     Raises:
-        ServerFailed: it ends by itself or does not listen within `patience_s`.
+        ServerFailed: it ends by itself or answers no call within `patience_s`.
     """
     log = BUILD / f"{name.replace(' ', '-')}.log"
     BUILD.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
-        _wait_listening(name, process, port, patience_s, log)
+        _wait_answering(name, process, port, patience_s, log)
         yield Server(name, port, process.pid)
     finally:
         _end(process)
 
 
-def _wait_listening(
+def _wait_answering(
     name: str, process: subprocess.Popen[bytes], port: int, patience_s: float, log: Path
 ) -> None:
+    """Until a call is answered: a port may be open long before its server is ready."""
     end_s = time.monotonic() + patience_s
     while process.poll() is None and time.monotonic() < end_s:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as caller:
+            caller.sendall(UUID_AND_SILENCE)
+            if caller.recv(1):
+                return
         time.sleep(0.1)
     last_lines = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
-    ended = "ended" if process.poll() is not None else f"does not listen after {patience_s:.0f} s"
+    ended = "ended" if process.poll() is not None else f"answers no call for {patience_s:.0f} s"
     raise ServerFailed(f"{name} {ended}; it said:\n{last_lines or '(nothing)'}")
 
 

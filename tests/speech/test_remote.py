@@ -1,4 +1,4 @@
-"""The client side against peers that behave in every way but ours. No engine here: the peers are scripts on a socket."""
+"""The client side against peers that behave in every way but ours. No engine here: each peer is a script."""
 
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,10 +10,20 @@ import pytest
 import trio
 import wyoming.event
 
-from voicebot.hearing.recogniser import RecognitionError, Transcript, Word
+from voicebot.hearing.recogniser import RecognitionError, Transcript, Utterance, Word
 from voicebot.speaking.synthesiser import Speech, SynthesisError
 from voicebot.speech.remote import RemoteRecogniser, RemoteSynthesiser, Servers
 from voicebot.speech.wire import Decoder, Event, encode
+
+INFO = {
+    "tts": [
+        {
+            "name": "piper",
+            "version": "1",
+            "voices": [{"name": "anna", "version": "abc", "languages": ["de-DE", "de"]}, "odd"],
+        }
+    ]
+}
 
 Script = Callable[["Peer"], Awaitable[None]]
 
@@ -44,7 +54,11 @@ async def serving(path: Path, *scripts: Script) -> AsyncIterator[list[Peer]]:
     peers: list[Peer] = []
 
     async def attend(stream: trio.SocketStream) -> None:
-        peers.append(Peer(stream))
+        peer = Peer(stream)
+        await peer.until("describe")
+        await peer.stream.send_all(encode(Event("info", INFO)))
+        peer.received.clear()
+        peers.append(peer)
         await scripts[min(len(peers), len(scripts)) - 1](peers[-1])
         await stream.aclose()
 
@@ -52,7 +66,7 @@ async def serving(path: Path, *scripts: Script) -> AsyncIterator[list[Peer]]:
     await listening.bind(str(path))
     listening.listen()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(trio.serve_listeners, attend, [trio.SocketListener(listening)])
+        await nursery.start(trio.serve_listeners, attend, [trio.SocketListener(listening)])
         yield peers
         nursery.cancel_scope.cancel()
 
@@ -167,6 +181,11 @@ async def babble(peer: Peer) -> None:
     await peer.stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
+async def until_refused(utterance: Utterance) -> None:
+    await utterance.feed(bytes(320))
+    await utterance.finish()
+
+
 @pytest.mark.parametrize(
     ("script", "reason"),
     [(hang_up, "went away"), (refuse, "no model for en-US"), (babble, "not JSON")],
@@ -178,24 +197,23 @@ async def test_what_fails_costs_this_utterance_only(
     async with serving(path, script, answer):
         async with listen(recogniser) as utterance:
             with pytest.raises(RecognitionError, match=reason):
-                await utterance.feed(b"\0\0" * 160)
-                await utterance.finish()
+                await until_refused(utterance)
             with pytest.raises(RecognitionError, match=reason):
-                await utterance.feed(b"\0\0" * 160)
+                await utterance.feed(bytes(320))
         async with listen(recogniser) as utterance:
             assert (await utterance.finish()).text == "yes"
 
 
 async def test_an_error_passes_the_context_as_it_is(path: Path) -> None:
-    with pytest.raises(RecognitionError, match="went away"):
-        async with serving(path, hang_up):
-            try:
-                async with listen(RemoteRecogniser([f"unix://{path}"])) as utterance:
-                    await utterance.feed(b"\0\0")
-                    await utterance.finish()
-            except RecognitionError as error:
-                failure = error
-        raise failure
+    recogniser = RemoteRecogniser([f"unix://{path}"])
+
+    async def one_utterance() -> None:
+        async with listen(recogniser) as utterance:
+            await until_refused(utterance)
+
+    async with serving(path, hang_up):
+        with pytest.raises(RecognitionError, match="went away"):
+            await one_utterance()
 
 
 async def test_a_failing_callback_is_the_callers(path: Path) -> None:
@@ -226,7 +244,7 @@ async def test_leaving_without_finish_abandons(path: Path) -> None:
         with trio.move_on_after(0.05) as patience:
             async with listen(RemoteRecogniser([f"unix://{path}"])) as utterance:
                 await utterance.feed(b"\0\0")
-                await utterance.finish()
+                await trio.sleep_forever()
         assert patience.cancelled_caught
         await gone.wait()
 
@@ -280,28 +298,17 @@ async def test_tcp_without_delay() -> None:
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(trio.serve_tcp, lambda stream: answer(Peer(stream)), 0)
         port = listeners[0].socket.getsockname()[1]
-        stream = await Servers([f"tcp://127.0.0.1:{port}"]).connect()
-        assert stream.getsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY)
-        await stream.aclose()
+        async with await Servers([f"tcp://127.0.0.1:{port}"]).connect() as connection:
+            assert connection._stream.getsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY)
         nursery.cancel_scope.cancel()
 
 
 # The synthesiser
 
-INFO = {
-    "tts": [
-        {
-            "name": "piper",
-            "version": "1",
-            "voices": [{"name": "anna", "version": "abc", "languages": ["de-DE", "de"]}, "odd"],
-        }
-    ]
-}
-
 
 async def describe(peer: Peer) -> None:
     await peer.until("describe")
-    await peer.say("info", **INFO)
+    await peer.stream.send_all(encode(Event("info", INFO)))
 
 
 async def speak(peer: Peer) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -59,11 +60,7 @@ def test_any_cut_gives_the_same_events(sent: list[Event], cuts: list[int]) -> No
     data = b"".join(map(encode, sent))
     places = sorted({0, len(data), *(min(cut, len(data)) for cut in cuts)})
     decoder = Decoder()
-    received = [
-        event
-        for start, end in zip(places, places[1:], strict=False)
-        for event in decoder.feed(data[start:end])
-    ]
+    received = [event for start, end in pairwise(places) for event in decoder.feed(data[start:end])]
     assert received == sent
 
 

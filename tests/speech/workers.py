@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,11 @@ import pytest
 
 from voicebot.line.audio import resample
 from voicebot.speech.supervisor import WorkerSpec, check_models
+
+with warnings.catch_warnings():
+    # wyoming takes audioop where Python still has it, and Python warns of that.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import wyoming.audio  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 LANGUAGE = "en-US"
@@ -47,7 +53,11 @@ def running(spec: WorkerSpec) -> Iterator[str]:
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
     ) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
+        assert process.stdout.readline() == b"loaded\n"
+        process.stdin.write(b"serve\n")
+        process.stdin.flush()
         assert process.stdout.readline() == b"ready\n"
         yield spec.uri
         process.kill()

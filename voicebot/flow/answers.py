@@ -90,6 +90,8 @@ DIGIT_NAMES: Final = "zero one two three four five six seven eight nine".split()
 
 
 def _parsed(template: str) -> Expression:
+    if not template.strip():
+        raise AnswerError("there is no answer here: write what the caller says")
     try:
         return parse_sentence(template).expression
     except (ParseError, HassilError) as error:
@@ -154,13 +156,21 @@ def fit(heard: Phrase, phrase: Phrase) -> tuple[bool, bool]:
 def spot(heard: Phrase, options: Iterable[tuple[Phrase, Option]]) -> Option | None:
     """The option meant by the heard words, or None when none or more than one is.
 
-    The words are a phrase of it; or such a phrase stands within them ("an appointment for me"), is
-    at least half of them, and no phrase of another option stands there too.
+    The words are a phrase of it, the one with the most words of its own ("no" before "*"); or such
+    a phrase stands within them ("an appointment for me"), is at least half of them, and no phrase
+    of another option stands there too.  What is "*" and nothing else comes last.
     """
     candidates = [(phrase, option) for phrase, option in options if phrase]
-    exact = [option for phrase, option in candidates if fit(heard, phrase)[0]]
+    exact = [(phrase, option) for phrase, option in candidates if fit(heard, phrase)[0]]
     if exact:
-        return exact[0]
+        phrase, option = max(exact, key=lambda hit: sum(word != ANY for word in hit[0]))
+        if phrase != (ANY,):
+            return option
+    found = _spot_within(heard, candidates)
+    return exact[0][1] if found is None and exact else found
+
+
+def _spot_within(heard: Phrase, candidates: list[tuple[Phrase, Option]]) -> Option | None:
     within = [
         (len(phrase), start, option)
         for phrase, option in candidates

@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from voicebot.flow import entities, model
-from voicebot.flow.answers import ANY, Phrase
+from voicebot.flow.answers import ANY, Phrase, phrases
 from voicebot.flow.dialog import LONGER_KEYS_S
-from voicebot.flow.expressions import Expression, Template
+from voicebot.flow.expressions import Expression, Template, as_text
 from voicebot.flow.loader import load_flow
 from voicebot.flow.yamlfile import Finding, Mark, Severity, did_you_mean, sort_findings
 
@@ -201,6 +201,9 @@ def _ways_on(flow: model.Flow) -> Iterator[Finding]:
                 "whose every choice leads on",
             )
         yield from _dead_steps(node.steps)
+    for step in flow.hangup or ():
+        if not isinstance(step, model.Set | model.Log | model.If):
+            yield _warning(step.mark, "the caller has left: here only set, log and if are done")
     for name, block in (("failed", flow.failed), ("error", flow.error)):
         if block is not None and (not block or _falls(block)):
             mark = block[-1].mark if block else flow.start_mark
@@ -293,11 +296,14 @@ def _collisions(flow: model.Flow) -> Iterator[Finding]:
     yield from _same([(u.keys, u.mark, u.name) for u in flow.universals], "the key")
     for question in flow.expectations:
         choices = question.wants.choices if isinstance(question.wants, model.Choices) else ()
-        named = [(c, str(c.value) if isinstance(c.value, str) else c.keys[0]) for c in choices]
+        named = [(choice, as_text(choice.value)) for choice in choices]
         yield from _same([(c.phrases, c.mark, name) for c, name in named], "the answer")
         yield from _same([(c.keys, c.mark, name) for c, name in named], "the key")
         yield from _hidden(choices, flow.universals)
-        yield from _prefixes(question, choices, flow.universals)
+        heard = flow.universals if choices or question.wants == model.FreeText() else ()
+        wait_s = question.inter_digit_s or LONGER_KEYS_S
+        own = [(choice.keys, choice.mark) for choice in choices]
+        yield from _prefixes([*own, *((u.keys, u.mark) for u in heard)], wait_s)
 
 
 def _same(
@@ -307,7 +313,7 @@ def _same(
     for things, mark, name in named:
         for thing in things:
             owner, owner_name = owners.setdefault(thing, (mark, name))
-            if owner != mark:
+            if (owner, owner_name) != (mark, name):
                 shown = thing if isinstance(thing, str) else " ".join(thing)
                 yield _error(
                     mark, f'{what} "{shown}" is also that of "{owner_name}" (line {owner.line})'
@@ -329,20 +335,14 @@ def _hidden(
                 )
 
 
-def _prefixes(
-    question: model.Question,
-    choices: tuple[model.Choice, ...],
-    universals: tuple[model.Universal, ...],
-) -> Iterator[Finding]:
-    every = [key for choice in choices for key in choice.keys]
-    every += [key for universal in universals for key in universal.keys]
-    wait_s = question.inter_digit_s or LONGER_KEYS_S
-    for choice in choices:
-        for key in choice.keys:
+def _prefixes(options: list[tuple[tuple[str, ...], Mark]], wait_s: float) -> Iterator[Finding]:
+    every = [key for keys, _ in options for key in keys]
+    for keys, mark in options:
+        for key in keys:
             longer = next((k for k in every if k != key and k.startswith(key)), None)
             if longer:
                 yield _warning(
-                    choice.mark,
+                    mark,
                     f'the key "{key}" is the beginning of "{longer}": '
                     f"who presses {key} waits {wait_s:g} s",
                 )
@@ -350,10 +350,10 @@ def _prefixes(
 
 def _vocabulary(flow: model.Flow, vocabulary: Collection[str]) -> Iterator[Finding]:
     lexicon = entities.lexicon(flow.language) or entities.ENGLISH
-    built_in = {w for t in (*lexicon.yes, *lexicon.no) for w in t.replace("(", " ").split()}
+    built_in = {w for t in (*lexicon.yes, *lexicon.no) for phrase in phrases(t, {}) for w in phrase}
     options: list[tuple[tuple[Phrase, ...], Mark]] = [(u.phrases, u.mark) for u in flow.universals]
     for question in flow.expectations:
-        if isinstance(question.wants, model.Choices) and not _is_yes_no(question.wants):
+        if isinstance(question.wants, model.Choices):
             options += [(c.phrases, c.mark) for c in question.wants.choices]
     for found, mark in options:
         words = dict.fromkeys(word for phrase in found for word in phrase)
@@ -361,10 +361,6 @@ def _vocabulary(flow: model.Flow, vocabulary: Collection[str]) -> Iterator[Findi
         if unknown:
             listed = ", ".join(f'"{word}"' for word in unknown)
             yield _warning(mark, f"the recogniser does not know {listed}: it cannot be heard here")
-
-
-def _is_yes_no(wants: model.Choices) -> bool:
-    return any(isinstance(choice.value, bool) for choice in wants.choices)
 
 
 # Sounds and secrets ----------------------------------------------------------------------------
@@ -377,9 +373,8 @@ def _sounds(flow: model.Flow) -> Iterator[Finding]:
 
 
 def _secrets(flow: model.Flow) -> Iterator[Finding]:
-    secret = {q.to for q in flow.expectations if q.secret and q.to}
     spoken = [(prompt.text, prompt.mark, "said") for prompt in prompts_of(flow)]
     logged = [(s.text, s.mark, "logged") for s in _every_step(flow) if isinstance(s, model.Log)]
     for text, mark, what in (*spoken, *logged):
-        for name in sorted(text.names & secret):
+        for name in sorted(text.names & flow.secrets):
             yield _error(mark, f'"{name}" is secret and may not be {what}')

@@ -20,7 +20,7 @@ from typing import Final, assert_never
 
 from voicebot.flow import events as ev
 from voicebot.flow import model
-from voicebot.flow.expectation import Meaning, More, Settled
+from voicebot.flow.expectation import Meaning, More
 from voicebot.flow.expressions import ExpressionError, Template, as_text, evaluate, fill
 
 STEPS_AT_ONCE: Final = 10_000
@@ -85,7 +85,6 @@ class Dialog:
         self._call = call
         self._random = random.Random(seed)
         self.variables: dict[str, object] = dict(flow.variables)
-        self._secret: set[str] = {q.to for q in flow.expectations if q.secret and q.to is not None}
         self.node = flow.start
         self._state = _State.READY
         self._stack: list[_Frame] = []
@@ -103,6 +102,8 @@ class Dialog:
         self._wait_s = 0.0
         self._said: dict[str, int] = {}
         self._in_error = False
+        """An error was handled and the caller has not answered since: a second one ends the call,
+        or a flow whose error event leads to the same error would go round for ever."""
         self._now_s = 0.0
         self._actions: list[ev.Action] = []
 
@@ -143,7 +144,7 @@ class Dialog:
     def shown_variables(self) -> dict[str, object]:
         """The flow's variables as a log may have them: secrets masked."""
         return {
-            name: "***" if name in self._secret and value is not None else value
+            name: "***" if name in self._flow.secrets and value is not None else value
             for name, value in self.variables.items()
         }
 
@@ -239,14 +240,18 @@ class Dialog:
         self._asked = asked
         self._state = _State.ASKING
         self._typed = ""
-        self._hearing = self._in_error = False
+        self._hearing = False
         self._times_asked += 1
-        if self._ahead and question.barge_in is not model.BargeIn.NONE:
+        patient = question.barge_in is model.BargeIn.NONE
+        if patient:
+            self._speak(prompts)
+        if self._ahead and not (patient and self._speaking):
             this_time = self._times_asked
             self._type_ahead()
             if self._state is not _State.ASKING or self._times_asked != this_time or self._typed:
                 return  # the keys pressed before have dealt with it
-        self._speak(prompts)
+        if not patient:
+            self._speak(prompts)
         self._listen(question)
         self._await_input()
 
@@ -319,6 +324,7 @@ class Dialog:
         assert asked is not None, "an answer without a question"  # noqa: S101 - our own state
         question = asked.question
         secret = question.secret
+        self._in_error = False
         if isinstance(meaning, model.Universal):
             self._note_understood(asked, meaning.name, by, secret=False)
             self._push(meaning.way, asked)
@@ -427,12 +433,13 @@ class Dialog:
         question = asked.question
         result = self._flow.expectations[question].press(self._typed)
         if isinstance(result, More) and not expired:
-            computed = MORE_KEYS_S if result.meaning is None else LONGER_KEYS_S
+            answered = result.meaning is not None and not result.rest
+            computed = LONGER_KEYS_S if answered else MORE_KEYS_S
             self._do(ev.StartTimer(ev.Timer.KEYS, question.inter_digit_s or computed))
             return
         meaning = None if result is None else result.meaning
-        rest = result.rest if isinstance(result, Settled) else ""
-        self._swallow_finish(question, rest)
+        rest = "" if result is None else result.rest
+        self._swallow_finish(question)
         self._typed = ""
         self._close()
         if meaning is None:
@@ -441,11 +448,15 @@ class Dialog:
             self._ahead = rest + self._ahead
             self._understood(meaning, "keys")
 
-    def _swallow_finish(self, question: model.Question, rest: str) -> None:
+    def _swallow_finish(self, question: model.Question) -> None:
         """After the last digit of a full entry its finish key may still come; it is not ahead."""
         wants = question.wants
         finish = wants.finish if isinstance(wants, model.Digits | model.Number) else None
-        if finish and not rest and not self._typed.endswith(finish):
+        if not finish or self._typed.endswith(finish):
+            return
+        if self._ahead.startswith(finish):
+            self._ahead = self._ahead.removeprefix(finish)
+        elif not self._ahead:
             self._stray_finish = (finish, self._now_s + STRAY_FINISH_S)
 
     def _type_ahead(self) -> None:
@@ -482,7 +493,7 @@ class Dialog:
         return variations[self._said[name]]
 
     def _is_secret(self, text: Template) -> bool:
-        return not text.names.isdisjoint(self._secret)
+        return not text.names.isdisjoint(self._flow.secrets)
 
     # Values --------------------------------------------------------------------------------
 

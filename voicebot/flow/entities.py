@@ -109,6 +109,8 @@ def number_goes_on(heard: Phrase, words: Lexicon, most: int | None) -> bool:
 def _natural_number(heard: Phrase, words: Lexicon) -> int | None:
     if not heard or any(word not in words.number_words for word in heard):
         return None
+    if heard in (("a",), ("and",)):
+        return None  # small words of numbers, not numbers
     said = ("one", *heard[1:]) if heard[0] == "a" else heard
     try:
         return int(text2num(" ".join(said), words.code))

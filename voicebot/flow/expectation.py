@@ -51,9 +51,14 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class More:
-    """More keys may come.  At the end of the wait `meaning` holds (None: no answer)."""
+    """More keys may come.  At the end of the wait `meaning` holds (None: no answer).
+
+    `rest`: keys behind those of the meaning, for the next question ("2" of "12" where there are
+    "1" and "123").
+    """
 
     meaning: Meaning | None
+    rest: str = ""
 
 
 class Expectation:
@@ -127,16 +132,22 @@ class Expectation:
 
     def understand(self, heard: Sequence[Word]) -> Meaning | None:
         """The meaning of an utterance, or None when it is not an answer."""
+        if isinstance(self._wants, FreeText):
+            return self._free_text([word.text for word in heard])
         sure = [w.text if w.confidence >= SURE else UNKNOWN for w in heard]
         said = entities.bare(sure, self._lexicon)
         if not said:
             return None
-        if isinstance(self._wants, FreeText):
-            universal = next((o for p, o in self._options if fit(said, p)[0]), None)
-            return universal or Value(" ".join(w.text for w in heard if w.text != UNKNOWN))
-        if isinstance(self._wants, Digits | Number) and self._typed_fit(said)[0]:
+        typed = isinstance(self._wants, Digits | Number)
+        if typed and self._typed_fit(said)[0] and not _has_gap(sure):
             return Value(self._typed_value(said))
         return spot(self._with_gaps(sure), self._options)
+
+    def _free_text(self, heard: list[str]) -> Meaning | None:
+        said = entities.bare(heard, self._lexicon)
+        universal = next((option for p, option in self._options if fit(said, p)[0]), None)
+        text = " ".join(word for word in heard if word != UNKNOWN)
+        return universal or (Value(text) if text else None)
 
     def _with_gaps(self, sure: Sequence[str]) -> Phrase:
         """The words for spotting; one unknown sound beside the answer ("[unk] yes") is a breath or
@@ -163,26 +174,23 @@ class Expectation:
             case Choices():
                 return self._press_choice(typed)
             case FreeText():
-                known = any(key.startswith(typed[0]) for key in self._keys)
-                return self._press_choice(typed) if known else None
+                return self._press_choice(typed) if self._begins_key(typed[0]) else None
+
+    def _begins_key(self, key: str) -> bool:
+        return any(known.startswith(key) for known in self._keys)
 
     def _press_choice(self, typed: str) -> Settled | More:
-        exact = self._keys.get(typed)
+        sizes = (size for size in range(len(typed), 0, -1) if typed[:size] in self._keys)
+        size = next(sizes, 0)
+        meaning, rest = self._keys.get(typed[:size]), typed[size:] if size else ""
         if any(key.startswith(typed) and key != typed for key in self._keys):
-            return More(exact)
-        if exact is not None:
-            return Settled(exact)
-        for size in range(len(typed) - 1, 0, -1):
-            shorter = self._keys.get(typed[:size])
-            if shorter is not None:
-                rest = typed[size:]
-                return Settled(shorter, "" if rest == "#" else rest)
-        return Settled(None)
+            return More(meaning, rest)
+        return Settled(meaning, "" if rest == "#" else rest)
 
     def _press_digits(
         self, typed: str, least: int, most: int | None, finish: str | None
     ) -> Settled | More:
-        if typed[0] in self._keys and not typed[0].isdecimal() and typed[0] != finish:
+        if not typed[0].isdecimal() and typed[0] != finish and self._begins_key(typed[0]):
             return self._press_choice(typed)
         for at, key in enumerate(typed):
             if key == finish:
@@ -206,3 +214,10 @@ class Expectation:
                 return Settled(value)
             return More(value) if isinstance(result, More) else Settled(value, result.rest)
         return result
+
+
+def _has_gap(heard: Sequence[str]) -> bool:
+    """Whether something between the first and the last word was not understood: a digit may be
+    missing there."""
+    known = [at for at, word in enumerate(heard) if word != UNKNOWN]
+    return bool(known) and UNKNOWN in heard[known[0] : known[-1]]

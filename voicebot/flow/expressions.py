@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import simpleeval
+
+from voicebot.flow.yamlfile import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -34,6 +36,12 @@ FILTERS: Final[Mapping[str, Callable[[object], str]]] = {
     "spell": lambda value: ", ".join(c.upper() for c in as_text(value) if not c.isspace()),
     "upper": lambda value: as_text(value).upper(),
 }
+
+_LATER: Final = ("date", "time", "money", "hours")
+"""Filters and functions of the language that this version does not have yet."""
+
+_LARGEST: Final = 10**100
+"""A number beyond it is a mistake, and one that grows by every turn would stop the daemon."""
 
 _ALLOWED = (
     ast.Expression | ast.Constant | ast.Name | ast.Load | ast.BoolOp | ast.And | ast.Or
@@ -82,9 +90,11 @@ def parse_expression(source: str) -> Expression:
     Raises:
         ExpressionError: with a sentence for the author of the flow.
     """
+    if not source.strip():
+        raise ExpressionError("there is no expression here: write one, for example ${name}")
     try:
         tree = ast.parse(source.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         raise ExpressionError(f'"{source}" is not an expression: {reason}') from None
     filters: list[str] = []
@@ -96,7 +106,7 @@ def parse_expression(source: str) -> Expression:
     filters.reverse()
     for name in filters:
         if name not in FILTERS:
-            raise ExpressionError(f'"{source}": no filter is called "{name}"; ' + _one_of(FILTERS))
+            raise ExpressionError(f'"{source}": {_unknown("filter", name, FILTERS)}')
     names = frozenset(_check(tree, source))
     return Expression(source.strip(), tree, names, tuple(filters))
 
@@ -146,6 +156,8 @@ def _check(tree: ast.expr, source: str) -> Iterator[str]:
     """Yield the variables read; raise on anything the language does not have."""
     callees = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     for node in ast.walk(tree):
+        if isinstance(node, ast.BitOr):
+            raise ExpressionError(f'"{source}": filters stand last, behind the whole expression')
         if not isinstance(node, _ALLOWED):
             raise ExpressionError(f'"{source}": {type(node).__name__} is not part of the language')
         if isinstance(node, ast.Constant) and not isinstance(node.value, str | int | float | None):
@@ -164,21 +176,26 @@ _WORDS: Final[Mapping[str, object]] = {"true": True, "false": False, "null": Non
 def _check_call(node: ast.Call, source: str) -> None:
     if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS:
         name = ast.unparse(node.func)
-        raise ExpressionError(f'"{source}": no function is called "{name}"; {_one_of(FUNCTIONS)}')
+        raise ExpressionError(f'"{source}": {_unknown("function", name, FUNCTIONS)}')
     least, most = FUNCTIONS[node.func.id]
     if node.keywords or not least <= len(node.args) <= most:
-        raise ExpressionError(f'"{source}": {node.func.id}() takes {least} argument(s)')
+        wanted = ("no arguments", "one argument", "two arguments")[least]
+        raise ExpressionError(f'"{source}": {node.func.id}() takes {wanted}')
 
 
 def _check_member(node: ast.Attribute, source: str) -> None:
     if not (isinstance(node.value, ast.Name) and node.value.id == "call"):
         raise ExpressionError(f'"{source}": only call has members, written call.NAME')
     if node.attr not in CALL_NAMES:
-        raise ExpressionError(f'"{source}": call has no "{node.attr}"; {_one_of(CALL_NAMES)}')
+        near = did_you_mean(node.attr, CALL_NAMES) or "; there is " + ", ".join(CALL_NAMES)
+        raise ExpressionError(f'"{source}": call has no "{node.attr}"{near}')
 
 
-def _one_of(names: Iterator[str] | Mapping[str, object] | tuple[str, ...]) -> str:
-    return "there is " + ", ".join(names)
+def _unknown(what: str, name: str, known: Mapping[str, object]) -> str:
+    if name in _LATER:
+        return f'the {what} "{name}" belongs to the flow language, but this version has it not yet'
+    near = did_you_mean(name, known) or "; there is " + ", ".join(known)
+    return f'no {what} is called "{name}"{near}'
 
 
 # Evaluating ------------------------------------------------------------------------------------
@@ -207,6 +224,10 @@ def evaluate(
             value = FILTERS[name](value)
     except (simpleeval.InvalidExpression, ArithmeticError, LookupError, TypeError, ValueError) as e:
         raise ExpressionError(f'"{expression.source}": {e}') from None
+    except RecursionError:
+        raise ExpressionError(f'"{expression.source}" is too long') from None
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise ExpressionError(f'"{expression.source}" gives too large a number')
     return value
 
 
@@ -244,8 +265,16 @@ def spoken_digits(value: object) -> Iterator[str]:
     return (c for c in as_text(value) if c.isalnum())
 
 
+def _to_int(value: Any) -> int:  # noqa: ANN401 - whatever the flow gives it
+    """`int()` as the flow has it; its error does not quote the value, which may be secret."""
+    try:
+        return int(float(value)) if isinstance(value, str) else int(value)
+    except (TypeError, ValueError):
+        raise ValueError("int() of what is not a number") from None
+
+
 _PURE_FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = {
     "len": lambda value: len(value) if isinstance(value, str | list | tuple) else len(str(value)),
-    "int": lambda value: int(float(value)) if isinstance(value, str) else int(value),
+    "int": _to_int,
     "default": lambda value, other: other if value is None or value == "" else value,
 }

@@ -237,3 +237,5 @@ class Flow:
     start_mark: Mark
     expectations: Mapping[Question, Expectation] = field(repr=False)
     """What each question expects to hear."""
+    secrets: frozenset[str]
+    """The variables that hold a secret: answers of secret questions and all that is made of them."""

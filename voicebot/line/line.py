@@ -8,7 +8,7 @@ never waits, and goes straight from the recv to the ear when what came is one wh
 """
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol, assert_never
@@ -42,16 +42,17 @@ log = structlog.get_logger()
 # The rate of kind 0x10, which every Asterisk speaks.
 BASE_RATE_HZ = RATES[0]
 
-# One recv takes at most this much audio: a flooding peer meets TCP's back-pressure, and the other
-# lines wait no longer than for this many frames.
-RECV_FRAMES = 8
-# Keys and changes of rate that one recv may report. No thumb and no Asterisk comes near it.
-MAX_EVENTS = 16
+# What a beat takes in: so many frames, keys or other messages, out of a recv of no more than as many
+# frames. The rest waits in the kernel: a flooding peer meets TCP's back-pressure, and the other
+# lines wait no longer than for this.
+MAX_TAKEN = 8
+# Two frames at the highest rate. It also bounds what the smallest of messages cost to decode.
+MAX_RECV_BYTES = 16 * 1024
 # The caller's stream has stopped (mute, silence suppression, a key held) after 100 ms.
 GAP_TICKS = 5
 # 2 s of frames that the full socket buffer refused.
 MAX_REFUSED = 100
-# A tick later than this after its time counts as late.
+# A beat later than this after its time counts as late.
 LATE_S = 0.010
 # An early frame is worth its trouble only if it gains this much.
 EARLY_S = 0.008
@@ -122,10 +123,9 @@ class LineStats:
     frames_out: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
-    # Frames and events of the peer's beyond what a tick takes; frames of ours refused by the socket.
-    dropped_in: int = 0
-    dropped_out: int = 0
-    # Ticks that came more than 10 ms after their time.
+    # Frames of ours that the full socket buffer refused.
+    dropped: int = 0
+    # Beats that came more than 10 ms after their time.
     late: int = 0
     # Times the caller's audio stopped for more than 100 ms.
     gaps: int = 0
@@ -175,9 +175,7 @@ class Line:
         "_decoder",
         "_ear",
         "_early",
-        "_events_left",
         "_fixed_rate_hz",
-        "_frames_left",
         "_in_header",
         "_in_rate_hz",
         "_in_size",
@@ -196,6 +194,7 @@ class Line:
         "_sock",
         "_source",
         "_straight",
+        "_taking",
         "_unsent",
         "stats",
         "uuid",
@@ -235,7 +234,7 @@ class Line:
         self._over = False
         self._missing = 0
         self._refused = 0
-        self._frames_left = self._events_left = 0
+        self._taking: Iterator[None] | None = None
         self._next_tick_s = now_s + FRAME_S
         self._early = False
         self._unsent = FORK_ANSWER if decoder.dialect is Dialect.FORK else b""
@@ -276,6 +275,9 @@ class Line:
         if now_s - self._next_tick_s > LATE_S:
             self.stats.late += 1
         self._next_tick_s = now_s + FRAME_S
+        if self._taking is not None:
+            self._go_on_taking(self._taking)
+            return
         try:
             data = self._recv(self._recv_size)
         except BlockingIOError:
@@ -291,7 +293,8 @@ class Line:
             stats.bytes_in += self._in_size
             self._ear.hear(data[HEADER_BYTES:], self._in_rate_hz)
         elif data:
-            self._take(data, now_s)
+            self._taking = self._take(data, now_s)
+            self._go_on_taking(self._taking)
         else:
             self._end("caller hung up")
 
@@ -370,7 +373,7 @@ class Line:
             self._unsent = message[sent:]
 
     def _refuse(self) -> None:
-        self.stats.dropped_out += 1
+        self.stats.dropped += 1
         self._refused += 1
         if self._refused >= MAX_REFUSED:
             self._end("peer does not read")
@@ -388,34 +391,43 @@ class Line:
             self._straight = self._decoder.at_boundary
         self._ear.hear(frame, self._in_rate_hz)
 
-    def _take(self, data: bytes, now_s: float) -> None:
-        """Take anything but one whole frame: pieces, several messages, other lengths, keys."""
-        self.stats.bytes_in += len(data)
-        self._frames_left, self._events_left = RECV_FRAMES, MAX_EVENTS
+    def _go_on_taking(self, taking: Iterator[None]) -> None:
         heard_before = self.stats.frames_in
+        for _ in range(MAX_TAKEN):
+            if next(taking, True):
+                self._taking = None
+                break
+        if self.stats.frames_in == heard_before and not self._over:
+            self._miss()
+
+    def _take(self, data: bytes, now_s: float) -> Iterator[None]:
+        """Take anything but one whole frame: pieces, several messages, other lengths, keys.
+
+        Yields after each message, and after each frame of a longer one.
+        """
+        self.stats.bytes_in += len(data)
+        self._straight = False
         try:
             messages = self._decoder.feed(data)
         except ProtocolError as error:
             self._end(f"protocol error: {error}")
             return
+        self.stats.unknown = self._decoder.unknown_count
         for message in messages:
-            self._take_message(message, now_s)
+            yield from self._take_message(message, now_s)
             if self._over:
                 return
         if self._decoder.error is not None:
             self._end(f"protocol error: {self._decoder.error}")
-            return
-        self.stats.unknown = self._decoder.unknown_count
         self._straight = self._decoder.at_boundary and not self._rechunker.pending
-        if self.stats.frames_in == heard_before:
-            self._miss()
 
-    def _take_message(self, message: Message, now_s: float) -> None:
+    def _take_message(self, message: Message, now_s: float) -> Iterator[None]:
         match message:
             case Audio():
-                self._take_audio(message, now_s)
+                yield from self._take_audio(message, now_s)
             case Key(digit):
-                self._tell(KeyPressed(digit, now_s))
+                self._on_event(KeyPressed(digit, now_s))
+                yield
             case Hangup():
                 self._end("caller hung up")
             case PeerError(code):
@@ -423,33 +435,31 @@ class Line:
             case Identified():
                 self._end("protocol error: a second identifier")
             case Unknown():
-                pass
+                yield
             case _:
                 assert_never(message)
 
-    def _take_audio(self, message: Audio, now_s: float) -> None:
+    def _take_audio(self, message: Audio, now_s: float) -> Iterator[None]:
         rate_hz, pcm = message.rate_hz, message.pcm
         if rate_hz == BASE_RATE_HZ:
             rate_hz = self._fixed_rate_hz or rate_hz
             if len(pcm) == COMPANDED_BYTES and self._companded.notices(pcm, now_s):
                 log.warning("line.not_slin", uuid=str(self.uuid), remedy=COMPANDED_REMEDY)
         if rate_hz != self._in_rate_hz:
-            if not self._events_left:
-                self.stats.dropped_in += 1
-                return
             self._listen_at(rate_hz)
-            self._tell(RateChanged(rate_hz))
+            self._on_event(RateChanged(rate_hz))
+            yield
         if len(pcm) % 2:
             # Half a sample would turn all that follows into noise.
             pcm = pcm[:-1]
-        for frame in self._rechunker.push(pcm):
-            if not self._frames_left:
-                self.stats.dropped_in += 1
-                continue
-            self._frames_left -= 1
+        frames = self._rechunker.push(pcm)
+        if not frames:
+            yield
+        for frame in frames:
             self._missing = 0
             self.stats.frames_in += 1
             self._ear.hear(frame, rate_hz)
+            yield
 
     def _listen_at(self, rate_hz: int) -> None:
         size = frame_bytes(rate_hz)
@@ -459,15 +469,8 @@ class Line:
         labelled_hz = BASE_RATE_HZ if rate_hz == self._fixed_rate_hz else rate_hz
         self._in_header = audio_header(labelled_hz, size)
         self._in_size = HEADER_BYTES + size
-        self._recv_size = RECV_FRAMES * self._in_size
+        self._recv_size = min(MAX_TAKEN * self._in_size, MAX_RECV_BYTES)
         self._straight = self._decoder.at_boundary
-
-    def _tell(self, event: KeyPressed | RateChanged) -> None:
-        if not self._events_left:
-            self.stats.dropped_in += 1
-            return
-        self._events_left -= 1
-        self._on_event(event)
 
     def _end(self, reason: str) -> None:
         if not self._over:

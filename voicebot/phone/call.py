@@ -161,13 +161,22 @@ async def _connect(host: str, port: int, limit_s: float) -> trio.SocketStream:
         try:
             return await trio.open_tcp_stream(host, port)
         except OSError as error:
-            cause = error.__cause__ or error
-            reason = getattr(cause, "strerror", None) or str(cause)
+            reason = _reason(error)
     msg = (
         f"nobody listens at {host}:{port} ({reason}):"
         " start `voicebot run`, or name the HOST:PORT of a bot"
     )
     raise NobodyAnswersError(msg)
+
+
+def _reason(error: BaseException) -> str:
+    """Tell why a connection failed. Trio wraps the failure of each address; the first is told."""
+    if isinstance(error.__cause__, OSError | BaseExceptionGroup):
+        return _reason(error.__cause__)
+    if isinstance(error, BaseExceptionGroup):
+        return _reason(error.exceptions[0])
+    # Before the reason there is the address again.
+    return str(getattr(error, "strerror", None) or error).rpartition(": ")[2]
 
 
 @dataclass(slots=True)

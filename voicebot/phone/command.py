@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import soundfile
 
 from voicebot.phone.call import (
     BotQuiet,
@@ -26,7 +27,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 class _WaitType(click.ParamType[Wait | WaitForBot]):
-    name = "seconds|bot"
+    name = "wait"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
@@ -76,6 +77,7 @@ def script_options(command: Decorated) -> Decorated:
             "--wait",
             multiple=True,
             type=_WaitType(),
+            metavar="SECONDS|bot",
             help="Be silent for a time, or until the bot has spoken and is quiet.",
         ),
         click.option("--keys", multiple=True, type=_KeysType(), help="Press keys, such as 12#."),
@@ -114,6 +116,20 @@ class ScriptCommand(click.Command):
             ctx.fail("--hangup ends the call: nothing can follow it.")
         ctx.params["steps"] = steps
         return rest
+
+
+def sound_file_to_write(
+    ctx: click.Context, param: click.Parameter, path: Path | None
+) -> Path | None:
+    """Refuse, as an option's callback, a file that the call could not be written to in the end."""
+    if path is not None:
+        ending = path.suffix.removeprefix(".").upper()
+        if ending not in soundfile.available_formats():
+            message = f'"{path}" does not end in a sound format such as .wav or .flac'
+            raise click.BadParameter(message, ctx, param)
+        if not path.parent.is_dir():
+            raise click.BadParameter(f"there is no folder {path.parent}", ctx, param)
+    return path
 
 
 def event_line(event: PhoneEvent) -> str:
@@ -155,8 +171,12 @@ def summary_lines(report: CallReport) -> list[str]:
 
 
 def _turn_line(turn: Turn) -> str:
-    stopped = f", quiet {turn.stopped_s:.3f} s after the barge-in" if turn.stopped_s else ""
-    return f"{turn.what}: answered after {_time(turn.response_s)}{stopped}"
+    line = f"{turn.what}: answered after {_time(turn.response_s)}"
+    if turn.first_frame_s is not None:
+        line += f", first frame after {_time(turn.first_frame_s)}"
+    if turn.stopped_s is not None:
+        line += f", bot silent {_time(turn.stopped_s)} after the barge-in"
+    return line
 
 
 def _time(seconds: float | None) -> str:

@@ -20,7 +20,7 @@ A message of the bot is loud above -45 dBFS. What is voiced of the caller is in 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
@@ -74,10 +74,15 @@ _CLEAN_ENDS = frozenset({End.CALLER_HUNG_UP, End.LIMIT, End.BOT_HUNG_UP})
 
 @dataclass(frozen=True, slots=True)
 class Spurt:
-    """Bot speech without a pause of 200 ms: when its first and its last loud message came."""
+    """Bot speech without a pause of 200 ms: when its first and its last loud message came.
+
+    `sound_s` is when the first message came that was not digital silence, as a prompt may begin
+    with a breath or the closure of a plosive. It is at most 200 ms before `start_s`.
+    """
 
     start_s: float
     end_s: float
+    sound_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +102,10 @@ class Turn:
     `answer_s` is when the bot's answer began, `response_s` how long after `done_s` that was: below
     zero when the bot began before the caller was done. Both are None when no answer came before the
     caller's next action, and when the bot talked on over the caller, since then an answer cannot be
-    told by its sound. `stopped_s` is the barge-in figure: from the caller's onset to the last loud
-    message of what the bot was saying; None when the bot was not speaking, or was not stopped by a
-    key (or went straight on to something new).
+    told by its sound. `first_frame_s` is the response time, too, but up to the first message of the
+    answer that was not digital silence. `stopped_s` is the barge-in figure: from the caller's onset
+    to the last loud message of what the bot was saying; None when the bot was not speaking, or was
+    not stopped by a key (or went straight on to something new).
     """
 
     what: str
@@ -107,6 +113,7 @@ class Turn:
     done_s: float
     answer_s: float | None
     response_s: float | None
+    first_frame_s: float | None
     stopped_s: float | None
 
 
@@ -179,6 +186,7 @@ class BotChannel:
         self._played: list[_Played] = []
         self._arrived_s = -math.inf
         self._edge_s = -math.inf
+        self._sounding_s = math.inf
 
     def take(self, message: Message, at_s: float) -> None:
         """Take in one message of the bot that came at `at_s`."""
@@ -211,6 +219,10 @@ class BotChannel:
         elif at_s - self._arrived_s > GAP_S:
             self.gaps += 1
         self._arrived_s = at_s
+        if not any(pcm):
+            self._sounding_s = math.inf
+        elif at_s < self._sounding_s:
+            self._sounding_s = at_s
         lead_s = self._edge_s - at_s
         self.max_ahead_s = max(self.max_ahead_s, lead_s)
         begins = level_dbfs(pcm) > LOUD_DBFS and self._note_loud(at_s)
@@ -222,9 +234,10 @@ class BotChannel:
     def _note_loud(self, at_s: float) -> bool:
         """Whether a spurt begins."""
         if self.spurts and at_s - self.spurts[-1].end_s < PAUSE_S:
-            self.spurts[-1] = Spurt(self.spurts[-1].start_s, at_s)
+            self.spurts[-1] = replace(self.spurts[-1], end_s=at_s)
             return False
-        self.spurts.append(Spurt(at_s, at_s))
+        sound_s = self._sounding_s if at_s - self._sounding_s < PAUSE_S else at_s
+        self.spurts.append(Spurt(at_s, at_s, sound_s))
         return True
 
     @property
@@ -299,5 +312,6 @@ def _turn(action: Action, spurts: Sequence[Spurt], until_s: float) -> Turn:
         done_s=action.done_s,
         answer_s=answer.start_s if answer else None,
         response_s=answer.start_s - action.done_s if answer else None,
+        first_frame_s=answer.sound_s - action.done_s if answer else None,
         stopped_s=over.end_s - action.onset_s if over and stopped else None,
     )

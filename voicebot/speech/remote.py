@@ -48,7 +48,7 @@ class Servers:
         self._turn = itertools.cycle(self._addresses)
         self.text = ", ".join(uris)
 
-    async def connect(self) -> trio.SocketStream:
+    async def connect(self) -> "Connection":
         """Connect to the server whose turn it is, or to the next that answers.
 
         Raises:
@@ -76,20 +76,45 @@ def _address(uri: str) -> str | tuple[str, int]:
     raise ValueError(f"{uri!r} is not a server: tcp://HOST:PORT or unix:///PATH")
 
 
-async def _open(address: str | tuple[str, int]) -> trio.SocketStream:
-    if isinstance(address, str):
-        return await trio.open_unix_socket(address)
-    # trio sets TCP_NODELAY on every TCP stream.
-    return await trio.open_tcp_stream(*address)
+async def _open(address: str | tuple[str, int]) -> "Connection":
+    if isinstance(address, tuple):
+        # trio sets TCP_NODELAY on every TCP stream.
+        return Connection(await trio.open_tcp_stream(*address))
+    connection = Connection(await trio.open_unix_socket(address))
+    try:
+        await connection.greet()
+    except BaseException:
+        await trio.aclose_forcefully(connection)
+        raise
+    return connection
 
 
-class Connection:
+class Connection(trio.abc.AsyncResource):
     """Events to and from one server."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
         self._decoder = Decoder()
         self._received: deque[Event] = deque()
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._stream.aclose()
+
+    async def greet(self) -> None:
+        """Ask for a sign of life: a process that is being killed still takes connections for a moment.
+
+        Raises:
+            ConnectionError: there is none.
+        """
+        try:
+            await self.send(Event("describe"))
+            while (event := await self.receive()) is not None:
+                if event.type == "info":
+                    return
+        except (trio.BrokenResourceError, ProtocolError) as error:
+            raise ConnectionError(str(error)) from error
+        raise ConnectionResetError("the server went away")
 
     async def send(self, *events: Event) -> None:
         """Send events in one go. Raises trio.BrokenResourceError when the server is gone."""
@@ -138,21 +163,24 @@ class RemoteRecogniser:
         self, request: dict[str, Any], rate_hz: int, on_partial: Callable[[str], None]
     ) -> AsyncIterator["RemoteUtterance"]:
         try:
-            stream = await self._servers.connect()
+            connection = await self._servers.connect()
         except ConnectionError as error:
             raise RecognitionError(str(error)) from error
+        utterance = RemoteUtterance(connection, rate_hz, on_partial)
+        alone: BaseException | None = None
         try:
-            utterance = RemoteUtterance(Connection(stream), rate_hz, on_partial)
-            async with stream, trio.open_nursery() as nursery:
+            async with connection, trio.open_nursery() as nursery:
                 await utterance.begin(request)
                 nursery.start_soon(utterance.receive)
                 yield utterance
                 nursery.cancel_scope.cancel()
         except BaseExceptionGroup as group:
-            # The nursery is ours, not the caller's: the error from the caller's own lines goes on as it was.
-            if len(group.exceptions) == 1:
-                raise group.exceptions[0]  # noqa: B904, ASYNC123 - as it was, with its own cause
-            raise
+            if len(group.exceptions) > 1:
+                raise
+            alone = group.exceptions[0]
+        if alone is not None:
+            # The nursery is ours, not the caller's: an error from the caller's own lines goes on as it was.
+            raise alone
 
 
 class RemoteUtterance:
@@ -305,12 +333,11 @@ class ServerGone(SynthesisError):
 async def _conversation(servers: Servers, request: Event) -> AsyncIterator[Connection]:
     """Connect and send one request; the connection gives the events that answer it."""
     try:
-        stream = await servers.connect()
+        connection = await servers.connect()
     except ConnectionError as error:
         raise SynthesisError(str(error)) from error
-    async with stream:
+    async with connection:
         try:
-            connection = Connection(stream)
             await connection.send(request)
             yield connection
         except trio.BrokenResourceError as error:

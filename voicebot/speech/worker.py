@@ -7,10 +7,11 @@ Knows: the socket, the threads (one a connection), how the process lives and end
 Must not know: trio, calls, what the engine does with the events. It imports little, since a dead worker has to
 be back soon.
 
-Life: it says `ready` on stdout when the socket answers, and ends when stdin ends, which is when its parent is
-gone, however that came about. (The death signal of prctl would not do: it is bound to the parent's *thread*,
-and trio starts processes from threads that retire.) It ignores SIGINT and SIGTERM, because Ctrl-C and service
-managers signal the whole group, and a daemon that lets its calls finish still needs its engines.
+Life: it says `loaded` on stdout when it could serve, waits for a line on stdin, says `ready` when the socket
+answers, and ends when stdin ends, which is when its parent is gone, however that came about. (The death signal
+of prctl would not do: it is bound to the parent's *thread*, and trio starts processes from threads that
+retire.) It ignores SIGINT and SIGTERM, because Ctrl-C and service managers signal the whole group, and a daemon
+that lets its calls finish still needs its engines.
 """
 
 import argparse
@@ -45,8 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the worker until stdin ends. Returns only when the engine cannot be loaded, with 1."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    # Native libraries print to stdout as they please; only the ready line may go there.
+    turn = threading.Event()
+    threading.Thread(target=_obey_parent, args=(turn,), daemon=True).start()
+    # Native libraries print to stdout as they please; only our two lines may go there.
     ready = os.dup(1)
     os.dup2(2, 1)
     logging.basicConfig(format="%(message)s")
@@ -58,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - whatever an engine raises about its model is one line for the parent
         log.error("%s", error)  # noqa: TRY400 - the parent wants the reason, not our stack
         return 1
+    os.write(ready, b"loaded\n")
+    turn.wait()
     # Only now: coming back quickly after a crash is worth a burst at normal priority.
     os.nice(NICENESS)
     serve(engine, options.socket, ready)
@@ -79,9 +83,9 @@ def _model(text: str) -> tuple[str, Path]:
     return language, Path(path)
 
 
-def _end_with_parent() -> None:
+def _obey_parent(turn: threading.Event) -> None:
     while os.read(0, 4096):
-        pass
+        turn.set()
     os._exit(0)
 
 

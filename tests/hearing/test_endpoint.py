@@ -1,0 +1,97 @@
+"""Onset and end of an utterance, counted in frames: no clock, no audio."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voicebot.flow.answers import Still
+from voicebot.hearing.endpoint import FRAME_S, Endpointer, Patience, Turn
+
+SPEECH = [True] * 20
+
+
+def endpointer(max_speech_s: float = 10.0, end_silence_s: float | None = None) -> Endpointer:
+    return Endpointer(Patience.of(end_silence_s), max_speech_s)
+
+
+def turns(ends: Endpointer, frames: list[bool]) -> list[Turn]:
+    return [ends.hear(voiced) for voiced in frames]
+
+
+def test_silence_is_quiet() -> None:
+    assert set(turns(endpointer(), [False] * 500)) == {Turn.QUIET}
+
+
+def test_three_of_four_frames_are_an_onset() -> None:
+    assert turns(endpointer(), [True, False, True, True]) == [Turn.QUIET] * 3 + [Turn.ONSET]
+
+
+def test_a_click_is_none() -> None:
+    assert Turn.ONSET not in turns(endpointer(), [False, True, True, False] * 20)
+
+
+@pytest.mark.parametrize(
+    ("still", "wait_s"),
+    [
+        (Still.COMPLETE, 0.08),
+        (Still.EXTENDABLE, 0.45),
+        (Still.PREFIX, 1.6),
+        (Still.OUTSIDE, 0.8),
+        (Still.OPEN, 0.6),
+    ],
+)
+def test_the_end_comes_after_the_wait_for_what_may_still_come(still: Still, wait_s: float) -> None:
+    ends = endpointer()
+    turns(ends, SPEECH)
+    ends.still = still
+    silence = turns(ends, [False] * 200)
+    assert (silence.index(Turn.END) + 1) * FRAME_S == pytest.approx(wait_s, abs=FRAME_S)
+
+
+def test_a_pause_of_1200_ms_within_digits_does_not_cut() -> None:
+    ends = endpointer()
+    ends.still = Still.PREFIX
+    heard = turns(ends, SPEECH + [False] * 60 + SPEECH)
+    assert Turn.END not in heard
+
+
+def test_what_may_still_come_can_change_in_the_silence() -> None:
+    ends = endpointer()
+    turns(ends, SPEECH)
+    ends.still = Still.PREFIX
+    assert Turn.END not in turns(ends, [False] * 20)
+    ends.still = Still.COMPLETE
+    assert turns(ends, [False]) == [Turn.END]
+
+
+def test_the_flow_may_give_one_wait_for_all() -> None:
+    ends = endpointer(end_silence_s=1.0)
+    turns(ends, SPEECH)
+    ends.still = Still.COMPLETE
+    assert turns(ends, [False] * 60).index(Turn.END) == 49
+
+
+def test_who_speaks_on_and_on_is_cut_at_max_speech() -> None:
+    ends = endpointer(max_speech_s=2.0)
+    heard = turns(ends, [True] * 200)
+    assert heard.index(Turn.END) - heard.index(Turn.ONSET) == 100
+
+
+def test_one_voiced_frame_amid_silence_ends_no_silence() -> None:
+    ends = endpointer(end_silence_s=0.4)
+    turns(ends, SPEECH)
+    assert turns(ends, [False] * 10 + [True] + [False] * 9)[-1] is Turn.END
+
+
+@given(st.lists(st.booleans(), max_size=400), st.sampled_from(Still))
+def test_never_an_end_without_an_onset_and_nothing_after_it(
+    frames: list[bool], still: Still
+) -> None:
+    ends = endpointer()
+    ends.still = still
+    heard = [turn for turn in turns(ends, frames) if turn is not Turn.QUIET]
+    assert heard.count(Turn.ONSET) <= 1
+    assert heard.count(Turn.END) <= 1
+    if Turn.END in heard:
+        assert heard[0] is Turn.ONSET
+        assert heard[-1] is Turn.END
