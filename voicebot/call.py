@@ -148,6 +148,8 @@ class Call:
         """Around each synthesis for what is queued."""
         self._timers: dict[ev.Timer, int] = {}
         self._timer_count = 0
+        # Keys may be pressed ahead of the question they are meant for.
+        self._keys_are_secret = any(question.secret for question in flow.expectations)
         self._hanging_up = False
         self._turn: _Turn | None = None
         self._gone: str | None = None
@@ -240,8 +242,7 @@ class Call:
                 assert_never(item)
 
     def _key(self, digit: str, at_s: float) -> None:
-        secret = self._question is not None and self._question.secret
-        log.info("call.key", key="*" if secret else digit, at_s=round(at_s, 3))
+        log.info("call.key", key="*" if self._keys_are_secret else digit, at_s=round(at_s, 3))
         self._turn = _Turn("key", at_s, "key", at_s)
         self._tell(ev.KeyPressed(at_s, digit))
 
@@ -314,7 +315,8 @@ class Call:
             return
         transcript = item.transcript
         words = _words(transcript)
-        if not words or (_all_unknown(words) and item.utterance.voiced_s < COUGH_S):
+        cough = _all_unknown(words) and item.utterance.voiced_s < COUGH_S
+        if cough or item.question.expectation.only_fillers(words):
             log.info("call.nothing_heard", voiced_s=round(item.utterance.voiced_s, 2))
             self._tell(ev.SpeechLost(self._now()))
             self._playback.paused = False
@@ -344,7 +346,7 @@ class Call:
             self._turn = replace(self._turn, decided_s=self._now())
         if spoke and not self._playback.busy:
             self._post(_PlayedOut())  # there was not a sound in it
-        elif spoke and was_silent:
+        elif spoke and was_silent and self._turn is not None:
             self._line.send_early(trio.current_time())
 
     def _do(self, action: ev.Action) -> None:  # noqa: C901 - a row for each action

@@ -425,7 +425,8 @@ async def run(
         raise FlowErrors(findings)
     for finding in findings:
         log.warning("flow.warning", at=str(finding.mark), message=finding.message)
-    listening = await open_listeners(config)
+    for _, sockets in await open_listeners(config):
+        await sockets.aclose()  # they are free; who calls before we are ready is refused at once
     async with engines(config) as (recogniser, synthesiser):
         prompts = PromptStore(synthesiser, config.cache, RATES_IN_USE)
         await render_prompts(prompts, flows.values())
@@ -433,6 +434,7 @@ async def run(
         # What is loaded stays: the collector need not walk through it between two frames.
         gc.collect()
         gc.freeze()
+        listening = await open_listeners(config)
         addresses = [(listener, _address(sockets)) for listener, sockets in listening]
         log.info("daemon.ready", listening=", ".join(address for _, address in addresses),
                  flows=", ".join(flows))  # fmt: skip

@@ -151,7 +151,7 @@ def test_a_caller_talks_over_the_prompt_and_is_understood(
 ) -> None:
     caller = Caller(bed, bot, "app")
     caller.phone.say(soxr.resample(words["sales"], 16000, 8000), at_s=1.2)
-    caller.phone.listen()
+    bot.wait_for("call.understood", call=str(caller.uuid))
     caller.phone.hang_up()
     caller.done()
     assert caller.understood() == [("sales", "speech")]

@@ -21,7 +21,7 @@ from voicebot.flow.dialog import CallInfo, Dialog
 from voicebot.flow.model import BargeIn, Flow
 from voicebot.flow.yamlfile import Severity
 
-CALL = CallInfo("a-call", datetime(2027, 3, 1, 10, 0), caller="15551234", called="7001")  # noqa: DTZ001
+CALL = CallInfo("a-call", datetime(2027, 3, 1, 10, 0), caller="15551234", called="7001")
 
 
 def flow_of(text: str, folder: Path) -> Flow:

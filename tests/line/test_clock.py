@@ -20,17 +20,11 @@ class Beats:
 
     def __init__(self) -> None:
         self.at_s: list[float] = []
-        self.spoken = 0
-        self.when_listening: Callable[[], None] = lambda: None
-        self.when_speaking: Callable[[], None] = lambda: None
+        self.when_ticked: Callable[[], None] = lambda: None
 
-    def listen(self, now_s: float) -> None:
+    def tick(self, now_s: float) -> None:
         self.at_s.append(now_s)
-        self.when_listening()
-
-    def speak(self) -> None:
-        self.spoken += 1
-        self.when_speaking()
+        self.when_ticked()
 
 
 class Bench:
@@ -66,7 +60,7 @@ def test_every_line_has_a_beat_every_20_ms(bench: Bench) -> None:
     lines = [bench.add() for _ in range(7)]
     bench.run(1.0)
     for line in lines:
-        assert len(line.at_s) == line.spoken == 50
+        assert len(line.at_s) == 50
         assert line.at_s[0] - 50.0 <= 0.0211
         assert [at_s - line.at_s[0] for at_s in line.at_s] == pytest.approx(
             [n * 0.02 for n in range(50)]
@@ -146,13 +140,11 @@ def test_lateness_by_the_histogram(bench: Bench) -> None:
 
 def test_a_line_that_raises_goes_and_the_others_stay(bench: Bench) -> None:
     lines = [bench.add() for _ in range(4 * PHASES)]
-    lines[0].when_listening = fail
-    lines[1].when_speaking = fail
+    lines[0].when_ticked = fail
+    lines[1].when_ticked = fail
     bench.run(0.1)
     assert [str(fault) for fault in bench.faults] == ["this one is broken"] * 2
     assert [len(line.at_s) for line in lines] == [1, 1, *[5] * (len(lines) - 2)]
-    # Who failed in the first half of the beat has no second one.
-    assert lines[0].spoken == 0
     assert len(bench.clock) == len(lines) - 2
 
 
@@ -161,7 +153,7 @@ def test_a_fault_that_nobody_takes_is_logged(bench: Bench) -> None:
         raise ValueError("and the call is broken too") from error
 
     line, other = Beats(), bench.add()
-    line.when_listening = fail
+    line.when_ticked = fail
     bench.clock.add(line, on_fault)
     with capture_logs() as logs:
         bench.run(0.1)
@@ -179,7 +171,7 @@ def test_lines_come_and_go_from_within_a_beat(bench: Bench) -> None:
             for line in lines[1:]:
                 bench.clock.remove(line)
 
-    lines[0].when_listening = swap
+    lines[0].when_ticked = swap
     bench.run(0.2)
     assert len(lines[0].at_s) == 10
     assert len(new[0].at_s) == 10

@@ -442,8 +442,8 @@ def test_a_reset_ends_it(tcp: tuple[socket.socket, socket.socket]) -> None:
 def test_a_broken_pipe_ends_it(leg: Leg) -> None:
     leg.tick()
     leg.peer.close()
-    leg.line.speak()
-    leg.line.speak()
+    leg.line.send_early(leg.now_s)
+    leg.tick()
     assert leg.events == [Ended("peer reset")]
 
 

@@ -35,6 +35,6 @@ def test_nothing_to_say(engine: piper.PiperEngine) -> None:
 
 
 def test_the_version_is_the_content(engine: piper.PiperEngine) -> None:
-    (voice,) = engine.info().tts[0].voices
+    (voice,) = engine.info.tts[0].voices
     assert voice.version is not None
     assert len(voice.version) == 16

@@ -25,6 +25,7 @@ from voicebot.hearing.recogniser import RecognitionError
 from voicebot.speech.remote import RemoteRecogniser, RemoteSynthesiser
 from voicebot.speech.supervisor import (
     EngineUnavailable,
+    Worker,
     WorkerSpec,
     _pause_s,
     check_models,
@@ -36,7 +37,7 @@ BACK_WITHIN_S = 1.0
 
 
 async def until_spare(worker: Worker) -> None:
-    while not worker.spare:
+    while not worker.spare:  # noqa: ASYNC110 - a state, not an event
         await trio.sleep(0.01)
 
 
@@ -103,7 +104,7 @@ async def test_two_deaths_in_a_row_are_made_up_for(tmp_path: Path) -> None:
         await until_spare(worker)
         for deaths in (1, 2):
             os.kill(worker.pid, signal.SIGKILL)
-            while worker.restarts < deaths or not worker.ready:
+            while worker.restarts < deaths or not worker.ready:  # noqa: ASYNC110 - as above
                 await trio.sleep(0.01)
             assert (await synthesiser.synthesise("Hello.", LANGUAGE)).pcm
         nursery.cancel_scope.cancel()

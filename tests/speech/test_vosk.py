@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from wyoming.asr import Transcribe
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
@@ -45,6 +46,13 @@ def test_stretches_that_libvosk_closes_are_joined(
     assert SPOKEN in texts
     assert texts[-1].startswith(SPOKEN + " ")
     assert all(earlier != later for earlier, later in pairwise(texts))
+
+
+def test_speech_from_the_first_sample_on(engine: vosk.VoskEngine, digits_pcm: bytes) -> None:
+    begins = int(np.flatnonzero(np.abs(np.frombuffer(digits_pcm, "<i2")) > 300)[0]) * 2
+    *_, final = engine.converse(utterance(digits_pcm[begins:], phrases=DIGITS))
+    assert final.data["text"] == SPOKEN
+    assert final.data["words"][0]["start_s"] < 0.1
 
 
 @pytest.mark.parametrize(

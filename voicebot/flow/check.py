@@ -14,6 +14,7 @@ from voicebot.flow.answers import ANY, Phrase, phrases
 from voicebot.flow.dialog import LONGER_KEYS_S
 from voicebot.flow.expressions import Expression, Template, as_text
 from voicebot.flow.loader import load_flow
+from voicebot.flow.reads import set_before
 from voicebot.flow.yamlfile import Finding, Mark, Severity, did_you_mean, sort_findings
 
 
@@ -142,10 +143,15 @@ def _names(flow: model.Flow) -> Iterator[Finding]:
 
 def _variables(flow: model.Flow) -> Iterator[Finding]:
     known = set(flow.variables) | _assigned(flow)
+    before = set_before(flow)
     for text, mark in _texts(flow):
         for name in sorted(text.names - known - {"call"}):
             hint = did_you_mean(name, known)
             yield _error(mark, f'nothing sets the variable "{name}"{hint}')
+        for name in sorted((text.names & known) - before.get(id(text), known)):
+            yield _error(
+                mark, f'"{name}" is read before anything sets it: give it a value in `vars:`'
+            )
 
 
 def _node_names(flow: model.Flow) -> Iterator[tuple[Mark, str]]:

@@ -25,6 +25,8 @@ class Lexicon:
     """Of text2num."""
     digits: Mapping[str, str]
     """Word → digit."""
+    sounds_like: Mapping[str, str]
+    """Word → the digit's name that it is heard for, where a question wants figures."""
     repeats: Mapping[str, int]
     """Word that says the next digit several times → how often."""
     number_words: tuple[str, ...]
@@ -45,6 +47,7 @@ _TEENS: Final = (
 ENGLISH: Final = Lexicon(
     code="en",
     digits={**{name: str(n) for n, name in enumerate(DIGIT_NAMES)}, "oh": "0", "o": "0"},
+    sounds_like={"to": "two", "too": "two", "for": "four", "won": "one", "ate": "eight"},
     repeats={"double": 2, "triple": 3},
     number_words=(*DIGIT_NAMES, *_TEENS, *_TENS, "hundred", "thousand", "million", "and", "a"),
     yes=("yes", "yeah", "yep", "yup", "sure", "correct", "right", "ok", "okay",
@@ -52,7 +55,9 @@ ENGLISH: Final = Lexicon(
     no=("no", "nope", "no thanks", "no thank you", "wrong", "incorrect", "that's wrong",
         "no (that's|that is) wrong", "no it is not", "no it's not"),
     fillers=frozenset({"uh", "um", "er", "eh", "hmm", "please"}),
-    lead_ins=(("i'd", "like"), ("i", "would", "like"), ("i", "want"), ("i", "need")),
+    lead_ins=(("i'd", "like", "to"), ("i", "would", "like", "to"), ("i", "want", "to"),
+              ("i", "need", "to"), ("i'd", "like"), ("i", "would", "like"), ("i", "want"),
+              ("i", "need")),
 )  # fmt: skip
 
 _LEXICONS: Final = {"en": ENGLISH}
@@ -72,10 +77,15 @@ def bare(heard: Sequence[str], words: Lexicon) -> Phrase:
     return kept
 
 
+def _figures(heard: Phrase, words: Lexicon) -> Phrase:
+    """The words of another answer ("talk to sales") are in the grammar too, and "two" is heard so."""
+    return tuple(words.sounds_like.get(word, word) for word in heard)
+
+
 def digits(heard: Phrase, words: Lexicon) -> str | None:
     """The string of digits that was said ("oh seven double four" → "0744"), else None."""
     said, times = "", 1
-    for word in heard:
+    for word in _figures(heard, words):
         if word in words.repeats and times == 1:
             times = words.repeats[word]
         elif word in words.digits:
@@ -107,6 +117,7 @@ def number_goes_on(heard: Phrase, words: Lexicon, most: int | None) -> bool:
 
 @lru_cache(maxsize=4096)
 def _natural_number(heard: Phrase, words: Lexicon) -> int | None:
+    heard = _figures(heard, words)
     if not heard or any(word not in words.number_words for word in heard):
         return None
     if heard in (("a",), ("and",)):

@@ -100,10 +100,12 @@ class Expectation:
         heard = entities.bare(text.split(), self._lexicon)
         if not heard:
             return Still.OPEN if isinstance(self._wants, FreeText) else Still.OUTSIDE
-        fits = [(*fit(heard, phrase), option) for phrase, option in self._options]
-        meant = {id(option) for whole, _, option in fits if whole}
+        fits = [(*fit(heard, phrase), phrase, option) for phrase, option in self._options]
+        # What fits a "*" is never complete: the caller may go on with anything.
+        anything = any(whole for whole, _, phrase, _ in fits if ANY in phrase)
+        meant = {id(option) for whole, _, phrase, option in fits if whole and ANY not in phrase}
         # A longer way to say the same ("yes", "yes that's right") is not worth waiting for.
-        longer = any(goes_on and {id(option)} != meant for _, goes_on, option in fits)
+        longer = any(goes_on and {id(option)} != meant for _, goes_on, _, option in fits)
         whole = bool(meant)
         if isinstance(self._wants, Digits | Number):
             typed_whole, typed_longer = self._typed_fit(heard)
@@ -112,6 +114,8 @@ class Expectation:
             return Still.COMPLETE if whole and not longer else Still.OPEN
         if whole:
             return Still.EXTENDABLE if longer else Still.COMPLETE
+        if anything:
+            return Still.OPEN
         return Still.PREFIX if longer else Still.OUTSIDE
 
     def _typed_fit(self, heard: Phrase) -> tuple[bool, bool]:
@@ -129,6 +133,10 @@ class Expectation:
                 return fits, entities.number_goes_on(heard, self._lexicon, most)
             case _:
                 return False, False
+
+    def only_fillers(self, heard: Sequence[Word]) -> bool:
+        """Whether nothing was said, or only what carries no answer, as a "please" that comes late."""
+        return all(word.text in self._lexicon.fillers for word in heard)
 
     def understand(self, heard: Sequence[Word]) -> Meaning | None:
         """The meaning of an utterance, or None when it is not an answer."""

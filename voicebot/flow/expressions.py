@@ -9,6 +9,7 @@ an attribute of a Python object.
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -96,6 +97,8 @@ def parse_expression(source: str) -> Expression:
         tree = ast.parse(source.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        if re.search(r"[^=!<>]=[^=]", source):
+            reason = "two values are compared with =="
         raise ExpressionError(f'"{source}" is not an expression: {reason}') from None
     filters: list[str] = []
     while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.BitOr):

@@ -23,6 +23,7 @@ RUN_UP_FRAMES: Final = 15
 TAIL_FRAMES: Final = 15
 """300 ms of silence go to the recogniser after speech, which it needs to be sure of the last word;
 a longer pause is not decoded, and what comes after it brings 300 ms of its own run-up."""
+ONSET_BITS: Final = (1 << ONSET_WINDOW) - 1
 QUEUE_FRAMES: Final = 1500
 """30 s of audio.  A recogniser so far behind is dead, and the call learns that another way."""
 
@@ -78,8 +79,13 @@ class CallerEar:
         self._on_speech = on_speech
         self._line_rate_hz = 0
         self._vad = Vad(8000)
-        self._recent: deque[tuple[bytes, bool]] = deque(maxlen=RUN_UP_FRAMES)
+        self._recent: deque[bytes] = deque(maxlen=RUN_UP_FRAMES)
         """Heard and not given to any recogniser."""
+        self._voiced = 0
+        """Which of the last frames were speech, a bit each, the newest the lowest."""
+        self._is_speech = self._vad.is_speech
+        self._straight_hz = 0
+        """The rate of frames that may go straight to the detector; 0: none may."""
         self._endpointer: Endpointer | None = None
         self._utterance: Utterance | None = None
 
@@ -92,8 +98,8 @@ class CallerEar:
         """Listen for one utterance.  Speech that is under way already counts."""
         self.close()
         self._endpointer = Endpointer(patience, max_speech_s)
-        for _, voiced in list(self._recent)[-ONSET_WINDOW:]:
-            if self._endpointer.hear(voiced) is Turn.ONSET:
+        for age in reversed(range(ONSET_WINDOW)):
+            if self._endpointer.hear(bool(self._voiced >> age & 1)) is Turn.ONSET:
                 self._begin(self._endpointer)
                 return
 
@@ -105,18 +111,33 @@ class CallerEar:
 
     def hear(self, pcm: bytes | None, rate_hz: int) -> None:
         """Take 20 ms of the line; None stands for 20 ms in which nothing came."""
+        if pcm is None or rate_hz != self._straight_hz:
+            self._hear_otherwise(pcm, rate_hz)
+            return
+        voiced = self._is_speech(pcm, rate_hz)
+        if voiced or self._voiced or self._utterance is not None:
+            self._take(pcm, voiced=voiced)
+        else:
+            self._recent.append(pcm)  # silence upon silence: most of most calls
+
+    def _hear_otherwise(self, pcm: bytes | None, rate_hz: int) -> None:
+        """A gap, a new rate, a rate that is resampled, or a detector that is still cold."""
         if rate_hz != self._line_rate_hz:
             self._line_rate_hz = rate_hz
             self._vad = Vad(rate_hz)
+            self._is_speech = self._vad.is_speech
             self._recent.clear()
+            self._voiced = 0
         if pcm is None:
             self._take(silence(self._vad.rate_hz), voiced=False)
             return
         for frame, voiced in self._vad.hear(pcm):
             self._take(frame, voiced=voiced)
+        self._straight_hz = rate_hz if self._vad.is_straight else 0
 
     def _take(self, frame: bytes, *, voiced: bool) -> None:
-        self._recent.append((frame, voiced))
+        self._recent.append(frame)
+        self._voiced = (self._voiced << 1 | voiced) & ONSET_BITS
         endpointer = self._endpointer
         if endpointer is None:
             return
@@ -131,6 +152,7 @@ class CallerEar:
         else:
             self.close()
             self._recent.clear()
+            self._voiced = 0
 
     def _begin(self, endpointer: Endpointer) -> None:
         self._utterance = Utterance(endpointer, self._vad.rate_hz)
@@ -139,6 +161,6 @@ class CallerEar:
 
     def _flush(self) -> None:
         if self._utterance is not None:
-            for frame, _ in self._recent:
+            for frame in self._recent:
                 self._utterance.put(frame)
             self._recent.clear()

@@ -5,6 +5,7 @@ Knows webrtcvad and the rates it takes.  Must not know what speech begins or end
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import webrtcvad
@@ -17,6 +18,9 @@ COMMON_HZ: Final = 16000
 """What every other rate is brought to."""
 AGGRESSIVENESS: Final = 2
 """0 hears speech in everything, 3 in little."""
+COLD_FRAMES: Final = 10
+"""A new detector takes its first frames for speech, whatever they are: measured 4 to 7 of them, at
+-60 to -80 dBFS of noise.  It listens to so many before it is believed."""
 
 
 class Vad:
@@ -28,12 +32,19 @@ class Vad:
 
     def __init__(self, line_rate_hz: int) -> None:
         self._vad = webrtcvad.Vad(AGGRESSIVENESS)
-        self._is_speech = self._vad.is_speech
+        self.is_speech: Callable[[bytes, int], bool] = self._vad.is_speech
+        """Of one 20 ms frame at `rate_hz`; only when `is_straight`."""
+        self._cold_frames = COLD_FRAMES
         self.rate_hz = line_rate_hz if line_rate_hz in NATIVE_HZ else COMMON_HZ
         self._resampler: StreamResampler | None = None
         if self.rate_hz != line_rate_hz:
             self._resampler = StreamResampler(line_rate_hz, COMMON_HZ)
             self._frames = Rechunker(frame_bytes(COMMON_HZ))
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether frames of the line can go to `is_speech` as they are."""
+        return not self._cold_frames and self._resampler is None
 
     def hear(self, pcm: bytes) -> list[tuple[bytes, bool]]:
         """Take one 20 ms frame at the line's rate.
@@ -41,7 +52,15 @@ class Vad:
         Returns:
             Frames of 20 ms at `rate_hz`, mostly one, each with whether it is speech.
         """
+        if self._cold_frames:
+            return self._cold(pcm)
         if self._resampler is None:
-            return [(pcm, self._is_speech(pcm, self.rate_hz))]
+            return [(pcm, self.is_speech(pcm, self.rate_hz))]
         frames = self._frames.push(self._resampler.push(pcm))
-        return [(frame, self._is_speech(frame, COMMON_HZ)) for frame in frames]
+        return [(frame, self.is_speech(frame, COMMON_HZ)) for frame in frames]
+
+    def _cold(self, pcm: bytes) -> list[tuple[bytes, bool]]:
+        left, self._cold_frames = self._cold_frames, 0
+        heard = [(frame, False) for frame, _ in self.hear(pcm)]
+        self._cold_frames = left - 1
+        return heard

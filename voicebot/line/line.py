@@ -3,7 +3,7 @@
 Lives here: what one connection does at each heartbeat, who it is at the beginning, and its clean
 end. Must not know: when the heartbeat comes (that is clock.py), what is heard or said, other lines.
 
-The beat is the product: it comes 50 times a second for each call, so it is one recv and one send,
+The tick is the product: it comes 50 times a second for each call, so it is one recv and one send,
 never waits, and goes straight from the recv to the ear when what came is one whole frame of audio.
 """
 
@@ -42,7 +42,7 @@ log = structlog.get_logger()
 # The rate of kind 0x10, which every Asterisk speaks.
 BASE_RATE_HZ = RATES[0]
 
-# What a beat takes in: so many frames, keys or other messages, out of a recv of no more than as many
+# What a tick takes in: so many frames, keys or other messages, out of a recv of no more than as many
 # frames. The rest waits in the kernel: a flooding peer meets TCP's back-pressure, and the other
 # lines wait no longer than for this.
 MAX_TAKEN = 8
@@ -52,7 +52,7 @@ MAX_RECV_BYTES = 16 * 1024
 GAP_TICKS = 5
 # 2 s of frames that the full socket buffer refused.
 MAX_REFUSED = 100
-# A beat later than this after its time counts as late.
+# A tick later than this after its time counts as late.
 LATE_S = 0.010
 # An early frame is worth its trouble only if it gains this much.
 EARLY_S = 0.008
@@ -125,7 +125,7 @@ class LineStats:
     bytes_out: int = 0
     # Frames of ours that the full socket buffer refused.
     dropped: int = 0
-    # Beats that came more than 10 ms after their time.
+    # Ticks that came more than 10 ms after their time.
     late: int = 0
     # Times the caller's audio stopped for more than 100 ms.
     gaps: int = 0
@@ -166,8 +166,8 @@ class _CompandedWatch:
 class Line:
     """One connection, from its identifier to its end.
 
-    `listen` and `speak` are plain and never wait: the media clock calls them every 20 ms. The socket
-    is the line's from now on; `finish` or `abort` closes it, after the clock has let go of the line.
+    `tick` is plain and never waits: the media clock calls it every 20 ms. The socket is the line's
+    from now on; `finish` or `abort` closes it, after the clock has let go of the line.
     """
 
     __slots__ = (
@@ -216,7 +216,7 @@ class Line:
 
         Args:
             decoder: what `identify` returned with the identifier.
-            on_event: called from within a beat, so it must not wait.
+            on_event: called from within `tick`, so it must not wait.
             rate_hz: the rate of kind 0x10 for Asterisk before the kinds 0x11 and up, whose
                 `c(slin16)` comes unlabelled; None: 8000 as the protocol says.
         """
@@ -234,6 +234,7 @@ class Line:
         self._over = False
         self._missing = 0
         self._refused = 0
+        # What was received and is not heard yet: the rest of more than one tick takes.
         self._taking: Iterator[None] | None = None
         self._next_tick_s = now_s + FRAME_S
         self._early = False
@@ -260,54 +261,24 @@ class Line:
         self._out_silence = self._out_header + silence(rate_hz)
 
     def tick(self, now_s: float) -> None:
-        """Hear what came, then say one frame: the two halves of a beat for a single line."""
-        self.listen(now_s)
-        self.speak()
-
-    def listen(self, now_s: float) -> None:
-        """Receive once, and hear what came. Does nothing once the line is over.
+        """Hear what came, then send one frame. Does nothing once the line is over.
 
         Raises:
-            Exception: whatever the ear or `on_event` raised, never a fault of the peer.
+            Exception: whatever the ear, the source or `on_event` raised, never a fault of the peer.
         """
         if self._over:
             return
         if now_s - self._next_tick_s > LATE_S:
             self.stats.late += 1
         self._next_tick_s = now_s + FRAME_S
-        if self._taking is not None:
-            self._go_on_taking(self._taking)
-            return
-        try:
-            data = self._recv(self._recv_size)
-        except BlockingIOError:
-            self._miss()
-            return
-        except OSError:
-            self._end("peer reset")
-            return
-        if self._straight and len(data) == self._in_size and data.startswith(self._in_header):
-            self._missing = 0
-            stats = self.stats
-            stats.frames_in += 1
-            stats.bytes_in += self._in_size
-            self._ear.hear(data[HEADER_BYTES:], self._in_rate_hz)
-        elif data:
-            self._taking = self._take(data, now_s)
-            self._go_on_taking(self._taking)
+        if self._taking is None:
+            self._listen(now_s)
         else:
-            self._end("caller hung up")
-
-    def speak(self) -> None:
-        """Send one frame, unless it left early. Does nothing once the line is over.
-
-        Raises:
-            Exception: whatever the source or `on_event` raised, never a fault of the peer.
-        """
+            self._go_on_taking(self._taking)
         if self._early:
             self._early = False
         elif not self._over:
-            self._send_frame()
+            self._speak()
 
     def send_early(self, now_s: float) -> None:
         """Send the next frame now instead of at the next tick, if that is worth it.
@@ -318,7 +289,7 @@ class Line:
         if self._over or self._early or self._next_tick_s - now_s < EARLY_S:
             return
         self._early = True
-        self._send_frame()
+        self._speak()
 
     async def finish(self) -> None:
         """Hang up so that the dialplan goes on, and close. The clock must have let go of the line.
@@ -343,7 +314,29 @@ class Line:
         self._over = True
         self._sock.close()
 
-    def _send_frame(self) -> None:
+    def _listen(self, now_s: float) -> None:
+        """Receive once, and hear what came."""
+        try:
+            data = self._recv(self._recv_size)
+        except BlockingIOError:
+            self._miss()
+            return
+        except OSError:
+            self._end("peer reset")
+            return
+        if self._straight and len(data) == self._in_size and data.startswith(self._in_header):
+            self._missing = 0
+            stats = self.stats
+            stats.frames_in += 1
+            stats.bytes_in += self._in_size
+            self._ear.hear(data[HEADER_BYTES:], self._in_rate_hz)
+        elif data:
+            self._taking = self._take(data, now_s)
+            self._go_on_taking(self._taking)
+        else:
+            self._end("caller hung up")
+
+    def _speak(self) -> None:
         """Send one whole frame, or drop it: the clock goes on even if the peer does not read."""
         frame = self._source.next_frame(self._out_rate_hz)
         if frame is None:

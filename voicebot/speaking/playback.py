@@ -7,10 +7,8 @@ clips come from, the line or the dialogue.  The media clock asks it 50 times a s
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
-
-from voicebot.line.audio import frame_bytes
 
 if TYPE_CHECKING:
     from voicebot.speaking.prompts import Clip
@@ -39,20 +37,30 @@ class Playback:
         on_finished: called within the media clock once the last frame of the queue has left.
     """
 
-    __slots__ = ("_at", "_on_finished", "_on_started", "_pcm", "_rate_hz", "_slots", "_sounding",
-                 "paused")  # fmt: skip
+    __slots__ = (
+        "_at",
+        "_flowing",
+        "_frames",
+        "_on_finished",
+        "_on_started",
+        "_paused",
+        "_rate_hz",
+        "_slots",
+        "_sounding",
+    )
 
     def __init__(self, on_started: Callable[[], None], on_finished: Callable[[], None]) -> None:
         self._on_started = on_started
         self._on_finished = on_finished
         self._slots: deque[Slot] = deque()
-        self._at = 0
-        """Frames of the first slot's clip that have left."""
-        self._pcm = b""
+        self._frames: Sequence[bytes] = ()
         """The first slot's clip at `_rate_hz`; empty until its first frame is asked for."""
+        self._at = 0
+        """How many of them have left."""
         self._rate_hz = 0
-        self._sounding = False
-        self.paused = False
+        self._sounding = self._paused = False
+        self._flowing = False
+        """Frames are there, have been told of, and may leave: all that most ticks need to know."""
 
     @property
     def busy(self) -> bool:
@@ -69,45 +77,57 @@ class Playback:
         """All clips that have not wholly left."""
         return [slot.clip for slot in self._slots if slot.clip is not None]
 
+    @property
+    def paused(self) -> bool:
+        """Whether what is queued waits; `clear` ends it, too."""
+        return self._paused
+
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        self._paused, self._flowing = paused, False
+
     def clear(self) -> None:
         """Forget what was still to be said."""
         self._slots.clear()
-        self._at, self._pcm = 0, b""
-        self.paused = self._sounding = False
+        self._frames, self._at = (), 0
+        self._paused = self._sounding = self._flowing = False
 
     def next_frame(self, rate_hz: int) -> bytes | None:
         """The next 20 ms, or None: nothing to say, paused, or not made yet."""
-        if not self._slots or self.paused:
+        if not (self._flowing and rate_hz == self._rate_hz) and not self._flow(rate_hz):
             return None
-        if (not self._pcm or rate_hz != self._rate_hz) and not self._load(rate_hz):
-            return None
-        size = frame_bytes(rate_hz)
-        start = self._at * size
-        frame = self._pcm[start : start + size]
+        frame = self._frames[self._at]
         self._at += 1
-        if not self._sounding:
-            self._sounding = True
-            self._on_started()
-        if start + 2 * size > len(self._pcm):
+        if self._at == len(self._frames):
             self._next_slot()
         return frame
 
+    def _flow(self, rate_hz: int) -> bool:
+        """Have frames ready at this rate; False while there are none to play."""
+        if self._paused or not self._load(rate_hz):
+            return False
+        if not self._sounding:
+            self._sounding = True
+            self._on_started()
+        self._flowing = True
+        return True
+
     def _load(self, rate_hz: int) -> bool:
-        """Have the first slot's clip ready at this rate; False while it is not made."""
         while self._slots:
             slot = self._slots[0]
             if not slot.ready:
                 return False
-            self._pcm = slot.clip.pcm(rate_hz) if slot.clip is not None else b""
+            self._frames = slot.clip.frames(rate_hz) if slot.clip is not None else ()
             self._rate_hz = rate_hz
-            if len(self._pcm) > self._at * frame_bytes(rate_hz):
+            if len(self._frames) > self._at:
                 return True
             self._next_slot()
         return False
 
     def _next_slot(self) -> None:
         self._slots.popleft()
-        self._at, self._pcm = 0, b""
+        self._frames, self._at = (), 0
+        self._flowing = False
         if not self._slots:
             self._sounding = False
             self._on_finished()

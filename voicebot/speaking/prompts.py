@@ -54,6 +54,7 @@ class Clip:
         self.master = pcm
         """The sound at that rate, not filled up."""
         self._framed: dict[int, bytes] = {}
+        self._frames: dict[int, tuple[bytes, ...]] = {}
 
     def pcm(self, rate_hz: int) -> bytes:
         """Give the sound at `rate_hz`, filled up with silence to whole 20 ms frames.
@@ -65,6 +66,15 @@ class Clip:
             pcm = resample(self.master, self.rate_hz, rate_hz)
             framed = self._framed[rate_hz] = pcm + bytes(-len(pcm) % frame_bytes(rate_hz))
         return framed
+
+    def frames(self, rate_hz: int) -> Sequence[bytes]:
+        """Give the sound at `rate_hz` as 20 ms frames, cut once: the media clock only counts them off."""
+        frames = self._frames.get(rate_hz)
+        if frames is None:
+            pcm, size = self.pcm(rate_hz), frame_bytes(rate_hz)
+            frames = tuple(pcm[at : at + size] for at in range(0, len(pcm), size))
+            self._frames[rate_hz] = frames
+        return frames
 
     def has(self, rate_hz: int) -> bool:
         """Say whether `pcm` is at hand for this rate."""

@@ -24,5 +24,6 @@ class Engine(Protocol):
             Refused: the request cannot be met.
         """
 
+    @property
     def info(self) -> Info:
-        """Describe the engine and its models."""
+        """What the engine and its models are."""

@@ -32,7 +32,11 @@ def load(models: Mapping[str, Path]) -> "PiperEngine":
     Raises:
         Exception: a file is missing or not a Piper voice; the text names it.
     """
-    return PiperEngine({language: _Voice(path) for language, path in models.items()})
+    voices = {language: _Voice(path) for language, path in models.items()}
+    for voice in voices.values():
+        # The first sentence takes twice as long as all others; no caller should be the one who waits for it.
+        list(voice.speak("Hello."))
+    return PiperEngine(voices)
 
 
 class _Voice:
@@ -79,6 +83,7 @@ class PiperEngine:
     def __init__(self, voices: Mapping[str, _Voice]) -> None:
         self._voices = voices
 
+    @cached_property
     def info(self) -> Info:
         """Describe the voices; each one's version is its content's digest."""
         maker = Attribution(

@@ -122,7 +122,7 @@ def _requests(engine: Engine, stream: BinaryIO) -> Iterator[Event]:
     """Give the events of the client, answering on the way what any Wyoming server is asked."""
     while (event := read_event(stream)) is not None:
         if Describe.is_type(event.type):
-            write_event(engine.info().event(), stream)
+            write_event(engine.info.event(), stream)
         else:
             yield event
 
