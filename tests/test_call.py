@@ -4,7 +4,7 @@ The peer sends what Asterisk would and keeps every frame it gets with its virtua
 """
 
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -152,14 +152,12 @@ class Peer:
 class Bed:
     """One call and all that is around it."""
 
-    def __init__(self, tmp_path: Path, flow: str, rate_hz: int) -> None:
-        path = tmp_path / "flow.yaml"
+    def __init__(self, path: Path, flow: str, prompts: PromptStore, rate_hz: int) -> None:
         path.write_text(flow)
         checked, findings = checked_flow(path)
         assert checked is not None, findings
         self.flow = checked
-        self.voice, self.ears, self.clock = Voice(), Ears(), MediaClock()
-        self.prompts = PromptStore(self.voice, tmp_path / "cache", [8000, 16000])
+        self.ears, self.clock, self.prompts = Ears(), MediaClock(), prompts
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
@@ -167,10 +165,6 @@ class Bed:
         self.ended: str | None = None
         self.began_s = 0.0
         self.call: Call
-
-    async def prepare(self) -> None:
-        texts = ["A long question.", "Your number.", "Goodbye.", "Sorry.", "Nothing heard."]
-        await self.prompts.render([(text, "en-US") for text in texts])
 
     async def run(self) -> None:
         def make_line(
@@ -195,11 +189,25 @@ class Bed:
 
 
 @pytest.fixture
-async def beds(tmp_path: Path) -> AsyncIterator[Callable[..., Bed]]:
+def voice() -> Voice:
+    return Voice()
+
+
+@pytest.fixture
+def prompts(voice: Voice, tmp_path: Path) -> PromptStore:
+    """Rendered before the test and its virtual clock, which does not wait for threads."""
+    store = PromptStore(voice, tmp_path / "cache", [8000, 16000])
+    texts = ["A long question.", "Your number.", "Goodbye.", "Sorry.", "Nothing heard."]
+    trio.run(store.render, [(text, "en-US") for text in texts])
+    return store
+
+
+@pytest.fixture
+def beds(tmp_path: Path, prompts: PromptStore) -> Iterator[Callable[..., Bed]]:
     made: list[Bed] = []
 
     def make(flow: str = FLOW, rate_hz: int = 8000) -> Bed:
-        made.append(Bed(tmp_path, flow, rate_hz))
+        made.append(Bed(tmp_path / "flow.yaml", flow, prompts, rate_hz))
         return made[-1]
 
     yield make
@@ -210,7 +218,6 @@ async def beds(tmp_path: Path) -> AsyncIterator[Callable[..., Bed]]:
 
 @asynccontextmanager
 async def a_call(bed: Bed) -> AsyncIterator[Peer]:
-    await bed.prepare()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(bed.clock.run)
         nursery.start_soon(bed.peer.run)
@@ -299,10 +306,10 @@ async def test_what_depends_on_the_call_is_spoken_in_it(
 
 
 async def test_a_prompt_that_cannot_be_spoken_does_not_end_the_call(
-    beds: Beds, autojump_clock: MockClock
+    beds: Beds, voice: Voice, autojump_clock: MockClock
 ) -> None:
     bed = beds()
-    bed.voice.broken.add("It is 4 2.")
+    voice.broken.add("It is 4 2.")
     async with a_call(bed) as peer:
         for key in "142":
             peer.press(key)

@@ -84,6 +84,7 @@ class CallerEar:
         self._voiced = 0
         """Which of the last frames were speech, a bit each, the newest the lowest."""
         self._is_speech = self._vad.is_speech
+        self._samples = self._vad.samples
         self._straight_hz = 0
         """The rate of frames that may go straight to the detector; 0: none may."""
         self._endpointer: Endpointer | None = None
@@ -114,7 +115,7 @@ class CallerEar:
         if pcm is None or rate_hz != self._straight_hz:
             self._hear_otherwise(pcm, rate_hz)
             return
-        voiced = self._is_speech(pcm, rate_hz)
+        voiced = self._is_speech(rate_hz, pcm, self._samples)
         if voiced or self._voiced or self._utterance is not None:
             self._take(pcm, voiced=voiced)
         else:
@@ -125,7 +126,7 @@ class CallerEar:
         if rate_hz != self._line_rate_hz:
             self._line_rate_hz = rate_hz
             self._vad = Vad(rate_hz)
-            self._is_speech = self._vad.is_speech
+            self._is_speech, self._samples = self._vad.is_speech, self._vad.samples
             self._recent.clear()
             self._voiced = 0
         if pcm is None:

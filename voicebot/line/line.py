@@ -121,8 +121,6 @@ class LineStats:
 
     frames_in: int = 0
     frames_out: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
     # Frames of ours that the full socket buffer refused.
     dropped: int = 0
     # Ticks that came more than 10 ms after their time.
@@ -182,6 +180,7 @@ class Line:
         "_missing",
         "_next_tick_s",
         "_on_event",
+        "_out_bytes",
         "_out_header",
         "_out_rate_hz",
         "_out_silence",
@@ -257,7 +256,8 @@ class Line:
     @out_rate_hz.setter
     def out_rate_hz(self, rate_hz: int) -> None:
         self._out_rate_hz = rate_hz
-        self._out_header = audio_header(rate_hz, frame_bytes(rate_hz))
+        self._out_bytes = frame_bytes(rate_hz)
+        self._out_header = audio_header(rate_hz, self._out_bytes)
         self._out_silence = self._out_header + silence(rate_hz)
 
     def tick(self, now_s: float) -> None:
@@ -326,9 +326,7 @@ class Line:
             return
         if self._straight and len(data) == self._in_size and data.startswith(self._in_header):
             self._missing = 0
-            stats = self.stats
-            stats.frames_in += 1
-            stats.bytes_in += self._in_size
+            self.stats.frames_in += 1
             self._ear.hear(data[HEADER_BYTES:], self._in_rate_hz)
         elif data:
             self._taking = self._take(data, now_s)
@@ -341,10 +339,10 @@ class Line:
         frame = self._source.next_frame(self._out_rate_hz)
         if frame is None:
             message = self._out_silence
-        else:
+        elif len(frame) == self._out_bytes:
             message = self._out_header + frame
-            if len(message) != len(self._out_silence):
-                raise ValueError(f"a frame of {len(frame)} bytes at {self._out_rate_hz} Hz")
+        else:
+            raise ValueError(f"a frame of {len(frame)} bytes at {self._out_rate_hz} Hz")
         try:
             if self._unsent:
                 self._unsent = self._unsent[self._send(self._unsent) :]
@@ -359,9 +357,7 @@ class Line:
             self._end("peer reset")
             return
         self._refused = 0
-        stats = self.stats
-        stats.frames_out += 1
-        stats.bytes_out += len(message)
+        self.stats.frames_out += 1
         if sent != len(message):
             self._unsent = message[sent:]
 
@@ -398,7 +394,6 @@ class Line:
 
         Yields after each message, and after each frame of a longer one.
         """
-        self.stats.bytes_in += len(data)
         self._straight = False
         try:
             messages = self._decoder.feed(data)
