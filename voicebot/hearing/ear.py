@@ -15,7 +15,7 @@ import trio
 
 from voicebot.flow.answers import Still
 from voicebot.hearing.endpoint import ONSET_WINDOW, Endpointer, Patience, Turn
-from voicebot.hearing.vad import Vad
+from voicebot.hearing.vad import Vad, is_speech
 from voicebot.line.audio import silence
 
 RUN_UP_FRAMES: Final = 15
@@ -75,6 +75,19 @@ class CallerEar:
         on_speech: called within the media clock when the caller begins to speak while open.
     """
 
+    __slots__ = (
+        "_endpointer",
+        "_line_rate_hz",
+        "_on_speech",
+        "_recent",
+        "_samples",
+        "_straight_hz",
+        "_utterance",
+        "_vad",
+        "_vad_state",
+        "_voiced",
+    )
+
     def __init__(self, on_speech: Callable[[Utterance], None]) -> None:
         self._on_speech = on_speech
         self._line_rate_hz = 0
@@ -83,8 +96,7 @@ class CallerEar:
         """Heard and not given to any recogniser."""
         self._voiced = 0
         """Which of the last frames were speech, a bit each, the newest the lowest."""
-        self._is_speech = self._vad.is_speech
-        self._samples = self._vad.samples
+        self._vad_state, self._samples = self._vad.state, self._vad.samples
         self._straight_hz = 0
         """The rate of frames that may go straight to the detector; 0: none may."""
         self._endpointer: Endpointer | None = None
@@ -115,7 +127,7 @@ class CallerEar:
         if pcm is None or rate_hz != self._straight_hz:
             self._hear_otherwise(pcm, rate_hz)
             return
-        voiced = self._is_speech(rate_hz, pcm, self._samples)
+        voiced = is_speech(self._vad_state, rate_hz, pcm, self._samples)
         if voiced or self._voiced or self._utterance is not None:
             self._take(pcm, voiced=voiced)
         else:
@@ -126,7 +138,7 @@ class CallerEar:
         if rate_hz != self._line_rate_hz:
             self._line_rate_hz = rate_hz
             self._vad = Vad(rate_hz)
-            self._is_speech, self._samples = self._vad.is_speech, self._vad.samples
+            self._vad_state, self._samples = self._vad.state, self._vad.samples
             self._recent.clear()
             self._voiced = 0
         if pcm is None:

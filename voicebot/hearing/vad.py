@@ -6,7 +6,6 @@ Knows webrtcvad and the rates it takes.  Must not know what speech begins or end
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 import _webrtcvad  # the wrapper `webrtcvad` around it is half a microsecond of every frame
@@ -19,6 +18,8 @@ COMMON_HZ: Final = 16000
 """What every other rate is brought to."""
 AGGRESSIVENESS: Final = 2
 """0 hears speech in everything, 3 in little."""
+is_speech: Final[Callable[[object, int, bytes, int], bool]] = _webrtcvad.process
+"""(a Vad's `state`, its `rate_hz`, pcm, its `samples`): one frame; only where `is_straight`."""
 COLD_FRAMES: Final = 10
 """A new detector takes its first frames for speech, whatever they are: measured 4 to 7 of them, at
 -60 to -80 dBFS of noise.  It listens to so many before it is believed."""
@@ -33,11 +34,10 @@ class Vad:
 
     def __init__(self, line_rate_hz: int) -> None:
         self.rate_hz = line_rate_hz if line_rate_hz in NATIVE_HZ else COMMON_HZ
-        vad = _webrtcvad.create()
-        _webrtcvad.init(vad)
-        _webrtcvad.set_mode(vad, AGGRESSIVENESS)
-        self.is_speech: Callable[[int, bytes, int], bool] = partial(_webrtcvad.process, vad)
-        """Of one 20 ms frame: (`rate_hz`, pcm, samples).  Only when `is_straight`."""
+        self.state = _webrtcvad.create()
+        """For `is_speech`: WebRTC's own, one a detector."""
+        _webrtcvad.init(self.state)
+        _webrtcvad.set_mode(self.state, AGGRESSIVENESS)
         self.samples = self.rate_hz // FRAMES_PER_S
         self._cold_frames = COLD_FRAMES
         self._resampler: StreamResampler | None = None
@@ -59,9 +59,9 @@ class Vad:
         if self._cold_frames:
             return self._cold(pcm)
         if self._resampler is None:
-            return [(pcm, self.is_speech(self.rate_hz, pcm, self.samples))]
+            return [(pcm, is_speech(self.state, self.rate_hz, pcm, self.samples))]
         frames = self._frames.push(self._resampler.push(pcm))
-        return [(frame, self.is_speech(COMMON_HZ, frame, self.samples)) for frame in frames]
+        return [(frame, is_speech(self.state, COMMON_HZ, frame, self.samples)) for frame in frames]
 
     def _cold(self, pcm: bytes) -> list[tuple[bytes, bool]]:
         left, self._cold_frames = self._cold_frames, 0
