@@ -27,7 +27,7 @@ from voicebot.hearing.recogniser import Recogniser, RecognitionError, Transcript
 from voicebot.line.clock import MediaClock
 from voicebot.line.line import Ended, KeyPressed, Line, LineEvent, RateChanged
 from voicebot.speaking.playback import Playback, Slot
-from voicebot.speaking.prompts import Clip, PromptStore, clauses
+from voicebot.speaking.prompts import Clip, PromptStore, clauses, pause_after_s
 from voicebot.speaking.synthesiser import SynthesisError
 
 log = structlog.get_logger()
@@ -414,7 +414,8 @@ class Call:
             self._make(self._resample, self._playback.add(), clip)
         else:
             places = [(self._playback.add(), clause) for clause in clauses(prompt.text)]
-            self._make(self._synthesise, places)
+            if places:
+                self._make(self._synthesise, places)
 
     def _rendered(self, prompt: ev.Prompt) -> Clip | None:
         if prompt.file is not None:
@@ -438,6 +439,7 @@ class Call:
 
     async def _synthesise(self, places: list[tuple[Slot, str]]) -> None:
         """Make clause after clause, each leaving while the next is made."""
+        last, _ = places[-1]
         for place, clause in places:
             try:
                 clip = await self._services.prompts.clip(clause, self._flow.language)
@@ -445,6 +447,8 @@ class Call:
                 place.fill(None)
                 await self._put.send(_SpeakingFailed(str(error)))
                 continue
+            if place is not last:
+                clip = clip.with_pause(pause_after_s(clause))
             clip.pcm(self._line.out_rate_hz)  # a clause takes a millisecond: no thread for that
             place.fill(clip)
 

@@ -1,7 +1,6 @@
 """The media clock, at made-up times and in virtual time."""
 
 import socket
-from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from uuid import UUID
@@ -12,7 +11,7 @@ import trio.testing
 from structlog.testing import capture_logs
 
 from voicebot.line.audiosocket import Decoder
-from voicebot.line.clock import PHASES, STEP_S, UNEVEN_LINES, MediaClock
+from voicebot.line.clock import MediaClock
 from voicebot.line.line import Line
 
 
@@ -23,8 +22,10 @@ class Beats:
         self.at_s: list[float] = []
         self.when_ticked: Callable[[], None] = lambda: None
 
-    def tick(self, now_s: float) -> None:
+    def listen(self, now_s: float) -> None:
         self.at_s.append(now_s)
+
+    def speak(self) -> None:
         self.when_ticked()
 
 
@@ -32,7 +33,7 @@ class Bench:
     """A clock at a made-up time, and the faults it reported."""
 
     def __init__(self) -> None:
-        # Half a step beside the grid, so that no rounding decides what is due.
+        # Beside the grid, so that no rounding decides what is due.
         self.now_s = 50.0005
         self.clock = MediaClock(lambda: self.now_s)
         self.faults: list[Exception] = []
@@ -68,18 +69,12 @@ def test_every_line_has_a_beat_every_20_ms(bench: Bench) -> None:
         )
 
 
-def test_a_line_takes_the_soonest_phase(bench: Bench) -> None:
-    first = bench.add()
+def test_all_lines_listen_before_one_speaks(bench: Bench) -> None:
+    lines = [bench.add() for _ in range(3)]
+    heard: list[int] = []
+    lines[0].when_ticked = lambda: heard.append(sum(len(line.at_s) for line in lines))
     bench.run(0.02)
-    assert first.at_s[0] - 50.0005 == pytest.approx(STEP_S)
-
-
-def test_many_lines_at_once_spread_over_the_phases(bench: Bench) -> None:
-    lines = [bench.add() for _ in range(UNEVEN_LINES * 4)]
-    bench.run(0.02)
-    sizes = Counter(line.at_s[0] for line in lines)
-    assert len(sizes) == PHASES
-    assert max(sizes.values()) - min(sizes.values()) <= UNEVEN_LINES + 1
+    assert heard == [3]
 
 
 def test_a_removed_line_has_no_more_beats(bench: Bench) -> None:
@@ -101,13 +96,13 @@ def test_a_line_is_added_once(bench: Bench) -> None:
 
 @pytest.mark.parametrize("stall_s", [0.02, 0.04, 0.06, 0.1, 5.0])
 def test_after_a_stall_at_most_three_beats_are_caught_up_with(bench: Bench, stall_s: float) -> None:
-    lines = [bench.add() for _ in range(2 * PHASES)]
+    lines = [bench.add() for _ in range(4)]
     bench.run(0.1)
     bench.now_s += stall_s
     bench.clock.tick(bench.now_s)
     for line in lines:
         assert len(line.at_s) - 5 == min(3, round(stall_s / 0.02))
-    assert bench.clock.lateness.ticks == sum(len(line.at_s) for line in lines)
+    assert bench.clock.lateness.beats == sum(len(line.at_s) for line in lines)
     assert bench.clock.lateness.skipped == max(0, round(stall_s / 0.02) - 3) * len(lines)
     # And on at the old pace, on the old grid.
     bench.run(0.2)
@@ -117,14 +112,14 @@ def test_after_a_stall_at_most_three_beats_are_caught_up_with(bench: Bench, stal
 
 
 def test_lateness_by_the_histogram(bench: Bench) -> None:
-    assert bench.clock.lateness.ticks == 0
+    assert bench.clock.lateness.beats == 0
     assert bench.clock.lateness.p99_s == 0.0
     bench.add()
     due_s = bench.clock._deadline_s()
     for beat in range(100):
         bench.clock.tick(due_s + beat * 0.02 + (0.00755 if beat % 50 == 49 else 0.00035))
     lateness = bench.clock.lateness
-    assert lateness.ticks == 100
+    assert lateness.beats == 100
     assert lateness.skipped == 0
     assert lateness.p50_s == pytest.approx(0.0004)
     assert lateness.p99_s == pytest.approx(0.0076)
@@ -132,7 +127,7 @@ def test_lateness_by_the_histogram(bench: Bench) -> None:
 
 
 def test_a_line_that_raises_goes_and_the_others_stay(bench: Bench) -> None:
-    lines = [bench.add() for _ in range(4 * PHASES)]
+    lines = [bench.add() for _ in range(8)]
     lines[0].when_ticked = fail
     lines[1].when_ticked = fail
     bench.run(0.1)
@@ -155,7 +150,7 @@ def test_a_fault_that_nobody_takes_is_logged(bench: Bench) -> None:
 
 
 def test_lines_come_and_go_from_within_a_beat(bench: Bench) -> None:
-    lines = [bench.add() for _ in range(2 * PHASES)]
+    lines = [bench.add() for _ in range(4)]
     new: list[Beats] = []
 
     def swap() -> None:
@@ -167,7 +162,7 @@ def test_lines_come_and_go_from_within_a_beat(bench: Bench) -> None:
     lines[0].when_ticked = swap
     bench.run(0.2)
     assert len(lines[0].at_s) == 10
-    assert len(new[0].at_s) == 10
+    assert len(new[0].at_s) == 9  # from the next beat on
     assert all(len(line.at_s) <= 1 for line in lines[1:])
 
 
@@ -188,7 +183,7 @@ def test_after_an_idle_hour_nothing_is_late(bench: Bench) -> None:
 
 async def test_run_keeps_absolute_deadlines(autojump_clock: trio.testing.MockClock) -> None:
     clock = MediaClock()
-    lines = [Beats() for _ in range(PHASES + 1)]
+    lines = [Beats() for _ in range(3)]
     async with trio.open_nursery() as nursery:
         await nursery.start(clock.run)
         for line in lines:

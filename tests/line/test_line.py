@@ -77,7 +77,8 @@ class Leg:
     def tick(self, times: int = 1) -> None:
         for _ in range(times):
             self.now_s += FRAME_S
-            self.line.tick(self.now_s)
+            self.line.listen(self.now_s)
+            self.line.speak()
 
     def sends(self, *messages: Identified | Audio | Key | Hangup | PeerError) -> None:
         self.peer.send(b"".join(map(encode, messages)))
@@ -341,8 +342,8 @@ def test_keys_are_no_audio(leg: Leg) -> None:
 
 def test_late_beats_are_counted(leg: Leg) -> None:
     leg.tick()
-    leg.line.tick(leg.now_s + 0.029)
-    leg.line.tick(leg.now_s + 0.029 + 0.031)
+    leg.line.listen(leg.now_s + 0.029)
+    leg.line.listen(leg.now_s + 0.029 + 0.031)
     assert leg.line.stats.late == 1
 
 

@@ -160,7 +160,7 @@ async def test_what_cannot_be_spoken_says_so_and_keeps_the_rest(tmp_path: Path) 
 
 async def test_levelled_and_trimmed(tmp_path: Path) -> None:
     clip = await PromptStore(ToneSynthesiser(), tmp_path, []).clip("Hello", "en")
-    assert clip.duration_s == pytest.approx(0.010 + 0.5 + 0.060, abs=0.006)
+    assert clip.duration_s == pytest.approx(0.002 + 0.5 + 0.060, abs=0.006)
     assert active_dbfs(clip.pcm(8000), 8000) == pytest.approx(-20, abs=0.5)
 
 

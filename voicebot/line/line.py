@@ -3,7 +3,7 @@
 Lives here: what one connection does at each heartbeat, who it is at the beginning, and its clean
 end. Must not know: when the heartbeat comes (that is clock.py), what is heard or said, other lines.
 
-The tick is the product: it comes 50 times a second for each call, so it is one recv and one send,
+The beat is the product: it comes 50 times a second for each call, so it is one recv and one send,
 never waits, and goes straight from the recv to the ear when what came is one whole frame of audio.
 """
 
@@ -42,7 +42,7 @@ log = structlog.get_logger()
 # The rate of kind 0x10, which every Asterisk speaks.
 BASE_RATE_HZ = RATES[0]
 
-# What a tick takes in: so many frames, keys or other messages, out of a recv of no more than as many
+# What a beat takes in: so many frames, keys or other messages, out of a recv of no more than as many
 # frames. The rest waits in the kernel: a flooding peer meets TCP's back-pressure, and the other
 # lines wait no longer than for this.
 MAX_TAKEN = 8
@@ -52,7 +52,7 @@ MAX_RECV_BYTES = 16 * 1024
 GAP_TICKS = 5
 # 2 s of frames that the full socket buffer refused.
 MAX_REFUSED = 100
-# A tick later than this after its time counts as late.
+# A beat later than this after its time counts as late.
 LATE_S = 0.010
 # An early frame is worth its trouble only if it gains this much.
 EARLY_S = 0.008
@@ -164,7 +164,7 @@ class _CompandedWatch:
 class Line:
     """One connection, from its identifier to its end.
 
-    `tick` is plain and never waits: the media clock calls it every 20 ms. The socket is the line's
+    `listen` and `speak` are plain and never wait: the media clock calls them every 20 ms. The socket is the line's
     from now on; `finish` or `abort` closes it, after the clock has let go of the line.
     """
 
@@ -178,7 +178,7 @@ class Line:
         "_in_rate_hz",
         "_in_size",
         "_missing",
-        "_next_tick_s",
+        "_next_beat_s",
         "_on_event",
         "_out_bytes",
         "_out_header",
@@ -215,7 +215,7 @@ class Line:
 
         Args:
             decoder: what `identify` returned with the identifier.
-            on_event: called from within `tick`, so it must not wait.
+            on_event: called from within `listen` and `speak`, so it must not wait.
             rate_hz: the rate of kind 0x10 for Asterisk before the kinds 0x11 and up, whose
                 `c(slin16)` comes unlabelled; None: 8000 as the protocol says.
         """
@@ -233,9 +233,9 @@ class Line:
         self._over = False
         self._missing = 0
         self._refused = 0
-        # What was received and is not heard yet: the rest of more than one tick takes.
+        # What was received and is not heard yet: the rest of more than one beat takes.
         self._taking: Iterator[None] | None = None
-        self._next_tick_s = now_s + FRAME_S
+        self._next_beat_s = now_s + FRAME_S
         self._early = False
         self._unsent = FORK_ANSWER if decoder.dialect is Dialect.FORK else b""
         self._listen_at(rate_hz or BASE_RATE_HZ)
@@ -260,36 +260,64 @@ class Line:
         self._out_header = audio_header(rate_hz, self._out_bytes)
         self._out_silence = self._out_header + silence(rate_hz)
 
-    def tick(self, now_s: float) -> None:
-        """Hear what came, then send one frame. Does nothing once the line is over.
+    def listen(self, now_s: float) -> None:
+        """Hear what came since the last beat.  Does nothing once the line is over.
 
         Raises:
-            Exception: whatever the ear, the source or `on_event` raised, never a fault of the peer.
+            Exception: whatever the ear or `on_event` raised, never a fault of the peer.
         """
         if self._over:
             return
-        if now_s - self._next_tick_s > LATE_S:
+        if now_s - self._next_beat_s > LATE_S:
             self.stats.late += 1
-        self._next_tick_s = now_s + FRAME_S
+        self._next_beat_s = now_s + FRAME_S
         if self._taking is None:
-            self._listen(now_s)
+            self._receive(now_s)
         else:
             self._go_on_taking(self._taking)
-        if self._early:
+
+    def speak(self) -> None:
+        """Send one whole frame, or drop it: the clock goes on even if the peer does not read.
+
+        Raises:
+            Exception: whatever the source or `on_event` raised, never a fault of the peer.
+        """
+        if self._over or self._early:
             self._early = False
-        elif not self._over:
-            self._speak()
+            return
+        frame = self._source.next_frame(self._out_rate_hz)
+        if frame is None:
+            message = self._out_silence
+        elif len(frame) == self._out_bytes:
+            message = self._out_header + frame
+        else:
+            raise ValueError(f"a frame of {len(frame)} bytes at {self._out_rate_hz} Hz")
+        try:
+            if self._unsent and not self._send_rest():
+                self._refuse()
+                return
+            sent = self._send(message)
+        except BlockingIOError:
+            self._refuse()
+            return
+        except OSError:
+            self._end("peer reset")
+            return
+        self._refused = 0
+        self.stats.frames_out += 1
+        if sent != len(message):
+            self._unsent = message[sent:]
 
     def send_early(self, now_s: float) -> None:
-        """Send the next frame now instead of at the next tick, if that is worth it.
+        """Send the next frame now instead of at the next beat, if that is worth it.
 
-        The next tick then sends nothing, so the line never runs ahead by more than one frame, and
+        The next beat then sends nothing, so the line never runs ahead by more than one frame, and
         no two frames are more than 40 ms apart.
         """
-        if self._over or self._early or self._next_tick_s - now_s < EARLY_S:
+        if self._over or self._early or self._next_beat_s - now_s < EARLY_S:
             return
+        self.speak()
         self._early = True
-        self._speak()
 
     async def finish(self) -> None:
         """Hang up so that the dialplan goes on, and close. The clock must have let go of the line.
@@ -314,7 +342,7 @@ class Line:
         self._over = True
         self._sock.close()
 
-    def _listen(self, now_s: float) -> None:
+    def _receive(self, now_s: float) -> None:
         """Receive once, and hear what came."""
         try:
             data = self._recv(self._recv_size)
@@ -333,31 +361,6 @@ class Line:
             self._go_on_taking(self._taking)
         else:
             self._end("caller hung up")
-
-    def _speak(self) -> None:
-        """Send one whole frame, or drop it: the clock goes on even if the peer does not read."""
-        frame = self._source.next_frame(self._out_rate_hz)
-        if frame is None:
-            message = self._out_silence
-        elif len(frame) == self._out_bytes:
-            message = self._out_header + frame
-        else:
-            raise ValueError(f"a frame of {len(frame)} bytes at {self._out_rate_hz} Hz")
-        try:
-            if self._unsent and not self._send_rest():
-                self._refuse()
-                return
-            sent = self._send(message)
-        except BlockingIOError:
-            self._refuse()
-            return
-        except OSError:
-            self._end("peer reset")
-            return
-        self._refused = 0
-        self.stats.frames_out += 1
-        if sent != len(message):
-            self._unsent = message[sent:]
 
     def _send_rest(self) -> bool:
         """Send what is left of a message that the socket took only in part."""

@@ -19,7 +19,8 @@ MARGIN_DB = 15.9
 QUIET_DBFS = -45.0
 """After levelling, 5 ms blocks below this are silence. An f starts 40 ms before it is so loud, unheard on a phone."""
 
-LEAD_S = 0.010
+LEAD_S = 0.002
+"""The first frame that leaves is the first one to be heard."""
 TAIL_S = 0.060
 FADE_S = 0.004
 

@@ -28,7 +28,7 @@ from voicebot.speaking.synthesiser import Speech, Synthesiser
 
 log = structlog.get_logger()
 
-RENDER_VERSION = 1
+RENDER_VERSION = 2
 """To be raised when levelling or trimming changes: what is cached is then rendered again."""
 
 LONG_PIECE = 40
@@ -66,6 +66,11 @@ class Clip:
             pcm = resample(self.master, self.rate_hz, rate_hz)
             framed = self._framed[rate_hz] = pcm + bytes(-len(pcm) % frame_bytes(rate_hz))
         return framed
+
+    def with_pause(self, seconds: float) -> "Clip":
+        """Give the same sound with a silence behind it, as between two clauses spoken apart."""
+        silence = bytes(round(self.rate_hz * seconds) * SAMPLE_BYTES)
+        return Clip(self.text, self.rate_hz, self.master + silence)
 
     def frames(self, rate_hz: int) -> Sequence[bytes]:
         """Give the sound at `rate_hz` as 20 ms frames, cut once: the media clock only counts them off."""
