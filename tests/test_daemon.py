@@ -11,12 +11,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
 import trio
 
 from tests.bot import Bot, eventually, running_bot, write_config
+from voicebot.call import Services
+from voicebot.config import Config
+from voicebot.daemon import Daemon
 from voicebot.phone import (
     CallReport,
     End,
@@ -245,6 +249,23 @@ def test_what_is_not_asterisk_costs_nobody_a_frame(bot: Bot) -> None:
     assert report.frames_received >= 145
     for sock in (*peers, flood):
         sock.close()
+
+
+async def test_a_connection_that_was_reset_before_it_was_accepted_stops_nothing() -> None:
+    """A port scan does that."""
+    [sockets] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    address = sockets.socket.getsockname()
+    with socket.create_connection(address) as gone:
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    config = Config(voicebot=1)
+    daemon = Daemon(config, {}, cast("Services", None))  # no call comes so far
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(daemon.serve, [(config.listen.audiosocket[0], sockets)])
+        with trio.fail_after(5):
+            async with await trio.open_tcp_stream(*address) as stream:
+                await stream.send_all(b"GET")
+                assert await stream.receive_some() == b""
+        daemon.stop()
 
 
 def test_a_connection_that_never_says_who_it_is_is_closed(bot: Bot) -> None:

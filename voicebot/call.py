@@ -38,6 +38,10 @@ FAR_BUFFER_S: Final = 0.2
 """What the phone's own jitter buffer may still have to play when our last frame has left."""
 FLUSH_S: Final = 2.0
 """A recogniser that owes the transcript longer than this is given up."""
+FEED_S: Final = 1.0
+"""Its socket holds seconds of audio: a recogniser that leaves it full for longer than this hangs."""
+SYNTHESIS_S: Final = 8.0
+"""A synthesiser that owes a clause longer than this is given up; two tries to connect are in it."""
 COUGH_S: Final = 0.5
 """Unknown sounds shorter than this are a cough or a knock, not an answer that was not understood."""
 
@@ -56,7 +60,10 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class _SpeechBegan:
+    """`question`: the one that was open at the onset; a key may have closed it since."""
+
     utterance: Utterance
+    question: ev.Listen | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,8 @@ class _PlayedOut:
 @dataclass(frozen=True, slots=True)
 class _SpeakingFailed:
     reason: str
+    number: int
+    """Of the speech it was part of: who has been silenced cannot fail any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +153,10 @@ class Call:
         self._question: ev.Listen | None = None
         self._hearing: trio.CancelScope | None = None
         """Around the recognition of the utterance under way."""
-        self._making: list[trio.CancelScope] = []
+        self._making: set[trio.CancelScope] = set()
         """Around each synthesis for what is queued."""
+        self._speech_number = 0
+        """How often the bot has been silenced."""
         self._timers: dict[ev.Timer, int] = {}
         self._timer_count = 0
         # Keys may be pressed ahead of the question they are meant for.
@@ -211,7 +222,7 @@ class Call:
 
     def _on_speech(self, utterance: Utterance) -> None:
         self._playback.paused = True
-        self._post(_SpeechBegan(utterance))
+        self._post(_SpeechBegan(utterance, self._question))
 
     # One item at a time -----------------------------------------------------------------------
 
@@ -221,8 +232,8 @@ class Call:
                 self._key(digit, at_s - self._began_s)
             case RateChanged(rate_hz):
                 self._nursery.start_soon(self._change_rate, rate_hz)
-            case _SpeechBegan(utterance):
-                self._speech_began(utterance)
+            case _SpeechBegan(utterance, question):
+                self._speech_began(utterance, question)
             case _SpeechEnded():
                 self._speech_ended(item)
             case _TimerFired(timer, number):
@@ -232,8 +243,8 @@ class Call:
                 self._answered(at_s)
             case _PlayedOut():
                 self._played_out()
-            case _SpeakingFailed(reason):
-                self._tell(ev.SpeakingFailed(self._now(), reason))
+            case _SpeakingFailed(reason, number):
+                self._speaking_failed(reason, number)
             case _Faulted(error):
                 raise error
             case Ended():
@@ -249,9 +260,14 @@ class Call:
     def _played_out(self) -> None:
         if self._playback.busy:
             return  # something was added meanwhile
-        self._tell(ev.PromptsFinished(self._now()))
         question = self._question
-        if question is not None and question.barge_in is not BargeIn.SPEECH:
+        self._tell(ev.PromptsFinished(self._now()))
+        # Keys typed ahead may have led on to the next question: that one has its own prompts.
+        if (
+            question is not None
+            and question is self._question
+            and question.barge_in is not BargeIn.SPEECH
+        ):
             self._open_ear(question)
 
     def _answered(self, at_s: float) -> None:
@@ -272,12 +288,12 @@ class Call:
     def _open_ear(self, question: ev.Listen) -> None:
         self._ear.open(Patience.of(question.end_silence_s), question.max_speech_s)
 
-    def _speech_began(self, utterance: Utterance) -> None:
-        question = self._question
-        if question is None:
-            self._playback.paused = False
+    def _speech_began(self, utterance: Utterance, question: ev.Listen | None) -> None:
+        if question is None or question is not self._question:
             return
         log.info("call.speech", at_s=round(self._now(), 3), barge_in=self._playback.busy)
+        if self._services.recogniser.partials:
+            utterance.still = question.expectation.still("")
         self._tell(ev.SpeechStarted(self._now()))
         self._nursery.start_soon(self._recognise, utterance, question)
 
@@ -289,7 +305,8 @@ class Call:
         def on_partial(text: str) -> None:
             utterance.still = question.expectation.still(text)
 
-        with trio.CancelScope() as self._hearing:
+        with trio.CancelScope() as scope:
+            self._hearing = scope
             try:
                 async with self._services.recogniser.listen(
                     language=self._flow.language,
@@ -298,15 +315,17 @@ class Call:
                     on_partial=on_partial,
                 ) as engine:
                     async for pcm in utterance.frames:
-                        await engine.feed(pcm)
+                        with trio.fail_after(FEED_S):
+                            await engine.feed(pcm)
                     last_voice_s = self._now() - utterance.silence_s
                     with trio.move_on_after(FLUSH_S):
                         transcript = await engine.finish()
-            except RecognitionError as error:
-                log.warning("call.recognition_failed", reason=str(error))
+            except (RecognitionError, trio.TooSlowError) as error:
+                reason = str(error) or "the recogniser takes no audio"
+                log.warning("call.recognition_failed", reason=reason)
                 async for _ in utterance.frames:
                     pass  # the caller is not interrupted: the turn ends when he does
-        if not self._hearing.cancelled_caught:
+        if not scope.cancelled_caught:
             ended = _SpeechEnded(utterance, question, transcript, last_voice_s, self._now())
             await self._put.send(ended)
 
@@ -415,7 +434,7 @@ class Call:
         else:
             places = [(self._playback.add(), clause) for clause in clauses(prompt.text)]
             if places:
-                self._make(self._synthesise, places)
+                self._make(self._synthesise, places, self._speech_number)
 
     def _rendered(self, prompt: ev.Prompt) -> Clip | None:
         if prompt.file is not None:
@@ -425,11 +444,12 @@ class Call:
     def _make(self, work: Callable[..., Awaitable[None]], *args: object) -> None:
         """Start making clips for the queue; what is stopped before it is said is not made."""
         scope = trio.CancelScope()
-        self._making.append(scope)
+        self._making.add(scope)
 
         async def within_scope() -> None:
             with scope:
                 await work(*args)
+            self._making.discard(scope)
 
         self._nursery.start_soon(within_scope)
 
@@ -437,22 +457,29 @@ class Call:
         await _resampled(clip, self._line.out_rate_hz)
         place.fill(clip)
 
-    async def _synthesise(self, places: list[tuple[Slot, str]]) -> None:
+    async def _synthesise(self, places: list[tuple[Slot, str]], number: int) -> None:
         """Make clause after clause, each leaving while the next is made."""
         last, _ = places[-1]
         for place, clause in places:
             try:
-                clip = await self._services.prompts.clip(clause, self._flow.language)
-            except SynthesisError as error:
+                with trio.fail_after(SYNTHESIS_S):
+                    clip = await self._services.prompts.clip(clause, self._flow.language)
+            except (SynthesisError, trio.TooSlowError) as error:
                 place.fill(None)
-                await self._put.send(_SpeakingFailed(str(error)))
+                reason = str(error) or f"the synthesiser took more than {SYNTHESIS_S:g} s"
+                await self._put.send(_SpeakingFailed(reason, number))
                 continue
             if place is not last:
                 clip = clip.with_pause(pause_after_s(clause))
             clip.pcm(self._line.out_rate_hz)  # a clause takes a millisecond: no thread for that
             place.fill(clip)
 
+    def _speaking_failed(self, reason: str, number: int) -> None:
+        if number == self._speech_number:
+            self._tell(ev.SpeakingFailed(self._now(), reason))
+
     def _stop_speaking(self) -> None:
+        self._speech_number += 1
         self._playback.clear()
         for scope in self._making:
             scope.cancel()
@@ -462,7 +489,8 @@ class Call:
         """Speak at the caller's rate from the moment that all that is queued is there at it."""
         for clip in self._playback.clips():
             await _resampled(clip, rate_hz)
-        self._line.out_rate_hz = rate_hz
+        if rate_hz == self._line.in_rate_hz:  # else it has changed again meanwhile
+            self._line.out_rate_hz = rate_hz
 
     def _now(self) -> float:
         """Seconds since the call began."""

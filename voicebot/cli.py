@@ -204,7 +204,9 @@ def check(files: tuple[Path, ...], config_path: Path) -> int:
     Without FILE: the settings and all flows they name.
     """
     if files:
-        findings = [found for path in files for found in checked_flow(path)[1]]
+        config = load_config(config_path)[0] if config_path.exists() else None
+        words = daemon.vocabulary(config) if config is not None else None
+        findings = [found for path in files for found in checked_flow(path, words)[1]]
     else:
         findings = daemon.load_flows(read_config(config_path))[1]
     code = tell(findings)

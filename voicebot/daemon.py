@@ -14,7 +14,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -32,9 +32,9 @@ from voicebot.flow.model import FilePrompt, Flow
 from voicebot.flow.yamlfile import Finding, Severity, sort_findings
 from voicebot.hearing.ear import CallerEar
 from voicebot.hearing.recogniser import Recogniser
-from voicebot.line.audiosocket import HANGUP, Decoder, ProtocolError
+from voicebot.line.audiosocket import Decoder, ProtocolError
 from voicebot.line.clock import MediaClock
-from voicebot.line.line import Line, LineEvent, identify
+from voicebot.line.line import Line, LineEvent, hang_up, identify
 from voicebot.speaking.playback import Playback
 from voicebot.speaking.prompts import PromptError, PromptStore
 from voicebot.speech.remote import RemoteRecogniser, RemoteSynthesiser
@@ -47,7 +47,6 @@ IDENTIFY_S: Final = 5.0
 STRANGERS: Final = 100
 """Connections that have not yet said who they are; further ones are closed at once."""
 BACKLOG: Final = 512
-REFUSE_S: Final = 1.0
 ACCEPT_AGAIN_S: Final = 0.1
 RATES_IN_USE: Final = (8000, 16000)
 """What prompts are rendered at before any call; other rates are resampled when one comes."""
@@ -74,10 +73,10 @@ def load_flows(config: Config) -> tuple[dict[str, Flow], list[Finding]]:
     An error in a flow, two flows of one name, or a route to none is a finding.
     """
     findings = check_paths(config)
-    vocabulary = _vocabulary(config)
+    words = vocabulary(config)
     flows: dict[str, Flow] = {}
     for path in sorted(config.flows.glob("*.yaml")):
-        flow, found = checked_flow(path, vocabulary)
+        flow, found = checked_flow(path, words)
         findings += found
         if flow is None:
             continue
@@ -92,7 +91,7 @@ def load_flows(config: Config) -> tuple[dict[str, Flow], list[Finding]]:
     return flows, sort_findings(findings)
 
 
-def _vocabulary(config: Config) -> frozenset[str] | None:
+def vocabulary(config: Config) -> frozenset[str] | None:
     """The words the recogniser knows, where its model tells."""
     words: set[str] = set()
     for path in config.asr.models.values() if config.asr.engine == "vosk" else ():
@@ -146,7 +145,11 @@ async def engines(config: Config) -> AsyncIterator[tuple[Recogniser, RemoteSynth
                     starting.start_soon(nursery.start, run_worker, spec)
             hearing = [config.asr.uri] if config.asr.uri else _uris(specs, "vosk")
             speaking = [config.tts.uri] if config.tts.uri else _uris(specs, "piper")
-            yield RemoteRecogniser(hearing), await RemoteSynthesiser.connect(speaking)
+            ours = config.asr.engine == "vosk"
+            yield (
+                RemoteRecogniser(hearing, partials=ours),
+                await RemoteSynthesiser.connect(speaking),
+            )
             nursery.cancel_scope.cancel()
 
 
@@ -243,6 +246,9 @@ class Daemon:
                     await trio.sleep(ACCEPT_AGAIN_S)
                     continue
                 peer = _peer(stream.socket)
+                if peer is None:
+                    stream.socket.close()
+                    continue
                 reason = self._turned_away(listener, peer)
                 if reason:
                     log.warning("listener.refused", peer=str(peer), reason=reason)
@@ -296,7 +302,7 @@ class Daemon:
         if len(self._calls) >= limit or flow is None:
             reason = "no route" if flow is None else f"limits.calls is {limit}"
             log.warning("call.refused", call=str(uuid), peer=peer, reason=reason)
-            await _refuse(sock)
+            await hang_up(sock)
             return
         self._count += 1
         key = self._count  # not the identifier: two calls may carry the same
@@ -352,9 +358,16 @@ class Daemon:
 _Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def _peer(sock: trio.socket.SocketType) -> _Ip:
-    """Who has connected; an IPv4 address even where it comes mapped into IPv6."""
-    peer = ipaddress.ip_address(sock.getpeername()[0].partition("%")[0])
+def _peer(sock: trio.socket.SocketType) -> _Ip | None:
+    """Who has connected; an IPv4 address even where it comes mapped into IPv6.
+
+    None for a connection that was reset before it was accepted: a port scan does that.
+    """
+    try:
+        name = sock.getpeername()
+    except OSError:
+        return None
+    peer = ipaddress.ip_address(name[0].partition("%")[0])
     mapped = peer.ipv4_mapped if isinstance(peer, ipaddress.IPv6Address) else None
     return mapped or peer
 
@@ -364,17 +377,6 @@ def _plain(trio_socket: trio.socket.SocketType) -> socket.socket:
     sock = socket.socket(fileno=trio_socket.detach())
     sock.setblocking(False)
     return sock
-
-
-async def _refuse(sock: socket.socket) -> None:
-    """Hang up on a call that cannot be taken, so that the dialplan goes on."""
-    with suppress(OSError):
-        sock.send(HANGUP)
-        sock.shutdown(socket.SHUT_WR)
-        with trio.move_on_after(REFUSE_S):
-            while sock.recv(65536):
-                await trio.lowlevel.wait_readable(sock)
-    sock.close()
 
 
 async def open_listeners(config: Config) -> list[tuple[Listener, trio.SocketListener]]:

@@ -11,6 +11,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+import soundfile
 import trio
 
 from voicebot.phone import (
@@ -26,6 +27,8 @@ from voicebot.phone import (
     place_call,
 )
 from voicebot.phone.voice import SHIPPED, CallerVoice
+from voicebot.speaking.loudness import levelled
+from voicebot.speaking.synthesiser import Speech
 
 from . import servers
 from .report import Figure, Part, table
@@ -129,7 +132,7 @@ async def _calls(port: int, callers: Callers, measured: _Measured) -> None:
         )
         for n, word in enumerate(islice(cycle(WORDS), callers.turns // 2))
     ]
-    people: Iterator[Step] = (Play(path) for path in callers.recordings)
+    people: Iterator[Step] = (Play(_at_speech_level(path)) for path in callers.recordings)
     if callers.recordings:
         jobs.append(
             (_answers(people, len(callers.recordings)),
@@ -147,6 +150,13 @@ async def _calls(port: int, callers: Callers, measured: _Measured) -> None:
     async with trio.open_nursery() as nursery:
         for steps, take in jobs:
             nursery.start_soon(one, steps, take)
+
+
+def _at_speech_level(path: Path) -> Speech:
+    """A recording as loud as a telephone call is: recordings may be 25 dB quieter."""
+    samples, rate_hz = soundfile.read(path, dtype="float32")
+    pcm = (levelled(samples, rate_hz) * 32767).astype("<i2").tobytes()
+    return Speech(rate_hz, pcm)
 
 
 def _answers(steps: Iterator[Step], count: int) -> list[Step]:
@@ -175,10 +185,10 @@ def _answered_s(turn: Turn, verb: str) -> float | None:
 
 def _stopped(report: CallReport, measured: _Measured) -> None:
     for turn in report.turns:
-        if turn.stopped_s is None:
-            measured.unanswered += 1
-        else:
+        if turn.stopped_s is not None:
             measured.barge_in.append(turn.stopped_s * 1000)
+        elif turn.answer_s is None:  # else the caller happened to speak in a pause of the prompt
+            measured.unanswered += 1
 
 
 def _at(values: list[float], share: float) -> float | None:

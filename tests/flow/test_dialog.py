@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.flow.script import CALL, Script, flow_of
 from voicebot.flow import events as ev
 from voicebot.flow.answers import Word
-from voicebot.flow.dialog import LONGER_KEYS_S, MORE_KEYS_S, Dialog
+from voicebot.flow.dialog import LONGER_KEYS_S, MORE_KEYS_S, MOST_KEYS, Dialog
 from voicebot.flow.loader import load_flow
 from voicebot.flow.model import Flow
 
@@ -317,6 +317,12 @@ def test_short_key_is_taken_after_the_wait(start: Starter) -> None:
 
 def test_longer_key_is_taken_at_once(start: Starter) -> None:
     start(MENU).presses("12", apart_s=0).hears("Hello.", "Tea or coffee?", "Coffee.").ends()
+
+
+def test_a_flood_of_keys_is_not_kept(start: Starter) -> None:
+    call = start('  main: [{ask: {to: n, type: number, say: "Number?"}}, hangup]\n')
+    call.presses("1" * 5000, apart_s=0.001).waits(10)
+    assert len(str(call.dialog.variables["n"])) == MOST_KEYS
 
 
 def test_finish_key_ends_the_wait(start: Starter) -> None:

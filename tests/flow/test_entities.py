@@ -93,3 +93,8 @@ def test_yes_and_no_have_no_phrase_in_common() -> None:
     yes = {phrase for template in ENGLISH.yes for phrase in phrases(template, {})}
     no = {phrase for template in ENGLISH.no for phrase in phrases(template, {})}
     assert not yes & no
+
+
+def test_what_only_sounds_like_a_figure_is_that_figure() -> None:
+    assert entities.digits(("one", "to", "three"), entities.ENGLISH) == "123"
+    assert entities.number(("twenty", "for"), entities.ENGLISH) == 24

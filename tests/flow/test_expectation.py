@@ -58,7 +58,7 @@ def shown(meaning: Meaning | None) -> object:
 @pytest.mark.parametrize(
     ("question", "partial", "still"),
     [
-        (MENU, "", Still.OUTSIDE),
+        (MENU, "", Still.NOTHING),
         (MENU, "an", Still.PREFIX),
         (MENU, "an appointment", Still.COMPLETE),
         (MENU, "appointment", Still.EXTENDABLE),
@@ -190,3 +190,21 @@ def test_grammar_holds_what_can_be_said(expects: Asker) -> None:
 @pytest.mark.parametrize("question", [TEXT, ANY])
 def test_no_grammar_where_anything_may_be_said(expects: Asker, question: str) -> None:
     assert expects(question).grammar is None
+
+
+FIGURES = "menu: {choices: [{answers: one}, {answers: two}, {answers: [i'd like to leave]}]}"
+
+
+def test_a_word_that_sounds_like_an_answer_is_that_answer(expects: Asker) -> None:
+    expectation = expects(FIGURES)
+    assert shown(expectation.understand([Word("to")])) == "two"
+    assert expectation.still("to") is Still.COMPLETE
+    # And no lead-in puts it into the recogniser's mouth.
+    assert expectation.grammar is not None
+    assert "i'd like to" not in expectation.grammar
+
+
+def test_a_please_that_comes_late_is_no_answer(expects: Asker) -> None:
+    expectation = expects(MENU)
+    assert expectation.only_fillers([Word("please")])
+    assert not expectation.only_fillers([Word("please"), Word("yes")])

@@ -115,6 +115,25 @@ def test_every_rate_of_audiosocket_is_heard(rate_hz: int) -> None:
     assert {len(frame) for frame in ears.taken()} == {frame_bytes(utterance.rate_hz)}
 
 
+def test_a_change_of_rate_ends_the_utterance() -> None:
+    ears = Ears()
+    ears.ear.open(Patience(), 10)
+    ears.hear([*QUIET, *buzz(8000, 20)])
+    before = ears.ear.in_speech
+    ears.hear(buzz(16000, 5), 16000)
+    assert (before, ears.ear.in_speech) == (True, False)
+    assert {len(pcm) for pcm in ears.taken()} == {frame_bytes(8000)}
+
+
+def test_a_rate_that_came_without_a_whole_frame_leaves_nothing_behind() -> None:
+    ears = Ears()
+    ears.ear.open(Patience(), 10)
+    ears.hear(QUIET)
+    ears.hear([None], 16000)
+    ears.hear([*QUIET, *buzz(8000, 20)])
+    assert ears.begun[-1].rate_hz == 8000
+
+
 def test_a_call_may_change_its_rate() -> None:
     ears = Ears()
     ears.ear.open(Patience(), 10)

@@ -36,6 +36,7 @@ def test_a_click_is_none() -> None:
         (Still.COMPLETE, 0.08),
         (Still.EXTENDABLE, 0.45),
         (Still.PREFIX, 1.6),
+        (Still.NOTHING, 0.2),
         (Still.OUTSIDE, 0.8),
         (Still.OPEN, 0.6),
     ],

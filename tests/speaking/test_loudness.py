@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from voicebot.speaking.loudness import (
     LEAD_S,
-    QUIET_DBFS,
     SPEECH_DBFS,
     TAIL_S,
     Samples,

@@ -47,6 +47,8 @@ class Still(Enum):
     """An answer, but a longer one begins like it ("two", "two hundred")."""
     PREFIX = auto()
     """The beginning of an answer."""
+    NOTHING = auto()
+    """No word so far, though there was a voice: the recogniser may know more when it is asked."""
     OUTSIDE = auto()
     """Nothing that was asked for."""
     OPEN = auto()

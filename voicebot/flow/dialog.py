@@ -31,6 +31,8 @@ MORE_KEYS_S: Final = 3.0
 """Wait for the next key while the keys so far are no answer."""
 LONGER_KEYS_S: Final = 1.5
 """Wait for the next key while the keys so far are an answer and a longer one begins like it."""
+MOST_KEYS: Final = 200
+"""Keys that are kept for the open question and those ahead; of a flood the rest is dropped."""
 STRAY_FINISH_S: Final = 2.0
 """A finish key pressed within this time after the last digit of a full-length entry belongs to it."""
 
@@ -396,7 +398,7 @@ class Dialog:
     # Keys ----------------------------------------------------------------------------------
 
     def _key(self, key: str) -> None:
-        if self._is_stray_finish(key):
+        if self._is_stray_finish(key) or len(self._typed) + len(self._ahead) >= MOST_KEYS:
             return
         asked = self._asked
         if self._state is not _State.ASKING or asked is None:
@@ -539,8 +541,7 @@ class Dialog:
         if self._flow.error is None:
             self._do(ev.Note("error", {"reason": reason, "node": self.node}))
             return
-        if self._state is _State.ASKING:
-            self._close()
+        self._close()
         self._raise(reason)
         self._run_on()
 

@@ -77,15 +77,16 @@ def bare(heard: Sequence[str], words: Lexicon) -> Phrase:
     return kept
 
 
-def _figures(heard: Phrase, words: Lexicon) -> Phrase:
-    """The words of another answer ("talk to sales") are in the grammar too, and "two" is heard so."""
+def figures(heard: Phrase, words: Lexicon) -> Phrase:
+    """The heard words with those that only sound like a figure as that figure: where an answer such
+    as "talk to sales" is expected too, "two" may be heard as "to"."""
     return tuple(words.sounds_like.get(word, word) for word in heard)
 
 
 def digits(heard: Phrase, words: Lexicon) -> str | None:
     """The string of digits that was said ("oh seven double four" → "0744"), else None."""
     said, times = "", 1
-    for word in _figures(heard, words):
+    for word in figures(heard, words):
         if word in words.repeats and times == 1:
             times = words.repeats[word]
         elif word in words.digits:
@@ -117,7 +118,7 @@ def number_goes_on(heard: Phrase, words: Lexicon, most: int | None) -> bool:
 
 @lru_cache(maxsize=4096)
 def _natural_number(heard: Phrase, words: Lexicon) -> int | None:
-    heard = _figures(heard, words)
+    heard = figures(heard, words)
     if not heard or any(word not in words.number_words for word in heard):
         return None
     if heard in (("a",), ("and",)):

@@ -90,16 +90,29 @@ class Expectation:
                 pass
         spoken += sorted(self._lexicon.fillers)
         if isinstance(self._wants, Choices):
-            spoken += [" ".join(lead) for lead in self._lexicon.lead_ins]
+            spoken += [" ".join(lead) for lead in self._lexicon.lead_ins if not self._muddles(lead)]
         return tuple(dict.fromkeys(spoken))
+
+    def _muddles(self, lead: Phrase) -> bool:
+        """Whether a word of it ("to") would be heard in place of an answer's ("two")."""
+        said = {word for phrase, _ in self._options for word in phrase}
+        return any(self._lexicon.sounds_like.get(word) in said for word in lead)
 
     # Speech --------------------------------------------------------------------------------
 
     def still(self, text: str) -> Still:
         """What the words so far (a partial result) may still become."""
+        if isinstance(self._wants, Choices) and self.grammar is not None and not text:
+            return Still.NOTHING
         heard = entities.bare(text.split(), self._lexicon)
         if not heard:
             return Still.OPEN if isinstance(self._wants, FreeText) else Still.OUTSIDE
+        still = self._still(heard)
+        if still is Still.OUTSIDE:
+            return self._still(entities.figures(heard, self._lexicon))
+        return still
+
+    def _still(self, heard: Phrase) -> Still:
         fits = [(*fit(heard, phrase), phrase, option) for phrase, option in self._options]
         # What fits a "*" is never complete: the caller may go on with anything.
         anything = any(whole for whole, _, phrase, _ in fits if ANY in phrase)
@@ -149,7 +162,11 @@ class Expectation:
         typed = isinstance(self._wants, Digits | Number)
         if typed and self._typed_fit(said)[0] and not _has_gap(sure):
             return Value(self._typed_value(said))
-        return spot(self._with_gaps(sure), self._options)
+        heard_words = self._with_gaps(sure)
+        meaning = spot(heard_words, self._options)
+        if meaning is None:
+            return spot(entities.figures(heard_words, self._lexicon), self._options)
+        return meaning
 
     def _free_text(self, heard: list[str]) -> Meaning | None:
         said = entities.bare(heard, self._lexicon)

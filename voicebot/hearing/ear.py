@@ -136,7 +136,10 @@ class CallerEar:
     def _hear_otherwise(self, pcm: bytes | None, rate_hz: int) -> None:
         """A gap, a new rate, a rate that is resampled, or a detector that is still cold."""
         if rate_hz != self._line_rate_hz:
+            if self._utterance is not None:
+                self.close()  # a recogniser takes one rate: what came so far is the utterance
             self._line_rate_hz = rate_hz
+            self._straight_hz = 0
             self._vad = Vad(rate_hz)
             self._vad_state, self._samples = self._vad.state, self._vad.samples
             self._recent.clear()

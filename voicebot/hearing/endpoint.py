@@ -31,13 +31,16 @@ class Patience:
     extendable_s: float = 0.45
     prefix_s: float = 1.6
     """A pause of 1.2 s between digits never cuts."""
+    nothing_s: float = 0.2
+    """No word yet: a short one that the partial results missed comes with the transcript.  If that
+    has none either it was a noise, and the caller is listened to again."""
     outside_s: float = 0.8
     open_s: float = 0.6
 
     @classmethod
     def of(cls, end_silence_s: float | None) -> Patience:
         """The usual waits, or one for all where the flow's author gave one."""
-        return cls() if end_silence_s is None else cls(*[end_silence_s] * 5)
+        return cls() if end_silence_s is None else cls(*[end_silence_s] * 6)
 
     def wait_s(self, still: Still) -> float:
         match still:
@@ -47,6 +50,8 @@ class Patience:
                 return self.extendable_s
             case Still.PREFIX:
                 return self.prefix_s
+            case Still.NOTHING:
+                return self.nothing_s
             case Still.OUTSIDE:
                 return self.outside_s
             case Still.OPEN:

@@ -64,6 +64,9 @@ class Utterance(Protocol):
 class Recogniser(Protocol):
     """Whatever turns speech into text."""
 
+    partials: bool
+    """Whether partial results come, so that none so far means that there is no word yet."""
+
     def listen(
         self,
         *,

@@ -322,20 +322,13 @@ class Line:
     async def finish(self) -> None:
         """Hang up so that the dialplan goes on, and close. The clock must have let go of the line.
 
-        Asterisk reads `00 00 00` and closes; closing first, with audio unread, would reset the
-        connection and drop the call. Returns within a second.
+        Returns within a second.
         """
         over, self._over = self._over, True
-        try:
-            # ECONNRESET and EPIPE: the caller was quicker. A full buffer: nobody reads anyway.
-            with suppress(OSError):
-                if not over:
-                    self._send(self._unsent + HANGUP)
-                    self._sock.shutdown(socket.SHUT_WR)
-                    with trio.move_on_after(DRAIN_S):
-                        await _drain(self._sock)
-        finally:
+        if over:
             self._sock.close()
+        else:
+            await hang_up(self._sock, self._unsent)
 
     def abort(self) -> None:
         """Close at once. Right whenever a message may be half written."""
@@ -507,6 +500,26 @@ async def identify(
         for message in decoder.feed(data):
             if isinstance(message, Identified):
                 return message.uuid, decoder
+
+
+async def hang_up(sock: socket.socket, unsent: bytes = b"") -> None:
+    """End a call at our side so that the dialplan goes on, and close. Returns within a second.
+
+    Asterisk reads `00 00 00` and closes; closing first, with audio unread, would reset the
+    connection and drop the call.
+
+    Args:
+        unsent: the rest of a message that was sent in part.
+    """
+    try:
+        # ECONNRESET and EPIPE: the caller was quicker. A full buffer: nobody reads anyway.
+        with suppress(OSError):
+            sock.send(unsent + HANGUP)
+            sock.shutdown(socket.SHUT_WR)
+            with trio.move_on_after(DRAIN_S):
+                await _drain(sock)
+    finally:
+        sock.close()
 
 
 def _set_options(sock: socket.socket) -> None:

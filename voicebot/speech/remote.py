@@ -140,9 +140,15 @@ class Connection(trio.abc.AsyncResource):
 class RemoteRecogniser:
     """The Recogniser seam over Wyoming servers; each utterance has a connection of its own."""
 
-    def __init__(self, uris: Sequence[str]) -> None:
-        """Take the servers' URIs. Raises ValueError for one that is none."""
+    def __init__(self, uris: Sequence[str], *, partials: bool = False) -> None:
+        """Take the servers' URIs, and whether they are known to send partial results.
+
+        Raises:
+            ValueError: a URI is none.
+        """
         self._servers = Servers(uris)
+        self.partials = partials
+        """Whether they do; seen once, known for good."""
 
     def listen(
         self,
@@ -156,7 +162,12 @@ class RemoteRecogniser:
         request: dict[str, Any] = {"language": language}
         if phrases is not None:
             request["transcript_terms"] = list(phrases)
-        return self._listen(request, rate_hz, on_partial)
+
+        def partial(text: str) -> None:
+            self.partials = True
+            on_partial(text)
+
+        return self._listen(request, rate_hz, partial)
 
     @asynccontextmanager
     async def _listen(
