@@ -42,6 +42,8 @@ FEED_S: Final = 1.0
 """Its socket holds seconds of audio: a recogniser that leaves it full for longer than this hangs."""
 SYNTHESIS_S: Final = 8.0
 """A synthesiser that owes a clause longer than this is given up; two tries to connect are in it."""
+SETTLED: Final = ("understood", "missed")
+"""Notes of the dialogue that say that the caller's turn is over."""
 COUGH_S: Final = 0.5
 """Unknown sounds shorter than this are a cough or a knock, not an answer that was not understood."""
 
@@ -255,7 +257,8 @@ class Call:
     def _key(self, digit: str, at_s: float) -> None:
         log.info("call.key", key="*" if self._keys_are_secret else digit, at_s=round(at_s, 3))
         self._turn = _Turn("key", at_s, "key", at_s)
-        self._tell(ev.KeyPressed(at_s, digit))
+        if not self._tell(ev.KeyPressed(at_s, digit)):
+            self._turn = None  # nothing answers a key that settles nothing
 
     def _played_out(self) -> None:
         if self._playback.busy:
@@ -352,11 +355,16 @@ class Call:
 
     # The dialogue -----------------------------------------------------------------------------
 
-    def _tell(self, event: ev.Event) -> None:
-        """Tell the dialogue, and do what it wants."""
+    def _tell(self, event: ev.Event) -> bool:
+        """Tell the dialogue, and do what it wants.
+
+        Returns:
+            Whether that has settled the question.
+        """
         was_silent = not self._playback.busy
-        spoke = False
+        spoke = settled = False
         for action in self._dialog.handle(event):
+            settled = settled or (isinstance(action, ev.Note) and action.kind in SETTLED)
             spoke = spoke or isinstance(action, ev.Speak)
             if isinstance(action, ev.StopSpeaking):
                 was_silent = True
@@ -367,6 +375,7 @@ class Call:
             self._post(_PlayedOut())  # there was not a sound in it
         elif spoke and was_silent and self._turn is not None:
             self._line.send_early(trio.current_time())
+        return settled
 
     def _do(self, action: ev.Action) -> None:  # noqa: C901 - a row for each action
         match action:
