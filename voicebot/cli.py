@@ -1,10 +1,13 @@
 """The commands: one thin function for each verb, and what all of them share.
 
 Knows: arguments, options, exit codes, what is printed. Must not know: how anything is done.
-Exit codes: 0 fine, 1 findings, 2 usage, 3 environment (a busy port, a missing model).
+Exit codes: 0 fine, 1 findings, 2 usage, 3 environment (a busy port, a voice that cannot be loaded).
 """
 
+import errno
+import os
 import platform
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from importlib import metadata
@@ -327,7 +330,23 @@ def main(args: Sequence[str] | None = None) -> int:
         return exc.exit_code
     except click.Abort:
         return INTERRUPTED
+    except BaseExceptionGroup as group:
+        return _ended_by(_first(group), group)
     return code if isinstance(code, int) else FINE
+
+
+def _ended_by(reason: BaseException, group: BaseExceptionGroup[BaseException]) -> int:
+    """The exit code for what came out of a nursery: Ctrl-C, or an output that cannot be written."""
+    if isinstance(reason, KeyboardInterrupt):
+        return INTERRUPTED
+    if isinstance(reason, OSError) and reason.errno in {errno.EPIPE, errno.ENOSPC}:
+        # Nobody reads any more (`| head`), or the disk is full: what is still buffered is lost.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if reason.errno == errno.EPIPE:
+            return FINE
+        _complain(f"voicebot: cannot write the output: {reason.strerror}; make room for it")
+        return ENVIRONMENT
+    raise group
 
 
 def _complain(message: str) -> None:

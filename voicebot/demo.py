@@ -325,7 +325,8 @@ def show_next_steps(screen: Screen, wav: Path) -> None:
     screen.line("\nWhat next", "bold")
     for text in (
         f"  listen to the call           {wav} (the caller left, the bot right)",
-        f"  write a flow of your own     copy {flow} into the folder flows",
+        f"  write a flow of your own     copy {flow} under a name of its own",
+        "                               into the folder flows, and name it in a route of config.yaml",
         "  have it proved               voicebot check",
         "  take calls                   voicebot run -c config.yaml",
         "  let Asterisk call it, in extensions.conf:",
