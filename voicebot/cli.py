@@ -120,8 +120,6 @@ def started(serve: Callable[[Config], Awaitable[_Result]], config: Config) -> _R
             raise FindingsTold from None
         if isinstance(reason, _CANNOT_START):
             raise EnvironmentFault(str(reason)) from None
-        if isinstance(reason, KeyboardInterrupt):
-            raise reason from None
         raise
 
 

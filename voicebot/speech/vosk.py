@@ -24,11 +24,11 @@ from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.event import Event
 from wyoming.info import AsrModel, AsrProgram, Attribution, Info
 
+from voicebot.hearing.recogniser import UNKNOWN_WORD
 from voicebot.speech.engine import Refused
 from voicebot.speech.languages import for_language
 
 PARTIAL = "transcript-partial"
-UNKNOWN_WORD = "[unk]"
 
 RUN_UP_S = 0.1
 """Silence put before every utterance. A model knows speech as something that comes out of silence: of 100 recorded
