@@ -49,6 +49,12 @@ class Script:
         self._listening: ev.Listen | None = None
         self._timers: dict[ev.Timer, float] = {}
         self._hung_up = False
+        self.asked: list[ev.Request] = []
+        """What the flow asked of servers."""
+        self.recording: ev.Record | None = None
+        self.transferred: ev.Transfer | None = None
+        self.languages: list[str] = []
+        """In which each prompt was said."""
         self._tell(ev.Answered(0.0))
 
     # The bot -------------------------------------------------------------------------------
@@ -60,6 +66,23 @@ class Script:
                 self._fail(f'expected to hear "{text}", next is {self._unheard[:1]}')
             self._unheard.pop(0)
         return self
+
+    def hears_one_of(self, *texts: str) -> Self:
+        """The caller hears one of these next."""
+        if not self._unheard or self._unheard[0] not in texts:
+            self._fail(f"expected to hear one of {texts}, next is {self._unheard[:1]}")
+        self._unheard.pop(0)
+        return self
+
+    @property
+    def unheard(self) -> list[str]:
+        """What the bot said and the script has not mentioned."""
+        return list(self._unheard)
+
+    @property
+    def listening(self) -> ev.Listen | None:
+        """The question that is open for speech."""
+        return self._listening
 
     def silence(self) -> Self:
         """The bot has said nothing more, and is not saying anything."""
@@ -166,6 +189,37 @@ class Script:
         self._tell(ev.SpeakingFailed(self._now_s, "no voice"))
         return self
 
+    # The world outside -----------------------------------------------------------------------
+
+    def answers(self, status: int, json: object = None) -> Self:
+        """The server that was asked answers."""
+        self.exchange.append(f"server: {status} {json}")
+        self._tell(ev.HttpAnswered(self._now_s, status, json, str(json)))
+        return self
+
+    def is_down(self) -> Self:
+        """The server that was asked gives no answer."""
+        self.exchange.append("server: (nothing)")
+        self._tell(ev.HttpFailed(self._now_s, "no connection"))
+        return self
+
+    def leaves_message(self, path: str | None, *, hangs_up: bool = False) -> Self:
+        """What the caller says is recorded there; None: he said nothing."""
+        if self.recording is None:
+            self._fail("expected a recording")
+        self.recording = None
+        self.exchange.append(f"caller: (leaves a message, {path})")
+        self._tell(ev.Recorded(self._now_s, path, 2.0, caller_left=hangs_up))
+        return self
+
+    def is_not_taken(self) -> Self:
+        """Nobody takes the call that was transferred."""
+        if self.transferred is None:
+            self._fail("expected a transfer")
+        self.exchange.append("  (nobody takes the call)")
+        self._tell(ev.TransferFailed(self._now_s, "busy"))
+        return self
+
     # In between ----------------------------------------------------------------------------
 
     def knows(self, **variables: object) -> Self:
@@ -189,11 +243,12 @@ class Script:
         for action in self.dialog.handle(event):
             self._do(action)
 
-    def _do(self, action: ev.Action) -> None:  # noqa: C901 - a row for each action
+    def _do(self, action: ev.Action) -> None:  # noqa: C901, PLR0912 - a row for each action
         match action:
             case ev.Speak(prompts):
                 self._speaking = True
                 self._unheard += [prompt.text for prompt in prompts]
+                self.languages += [prompt.language for prompt in prompts]
                 self.exchange += [f"bot: {prompt.text}" for prompt in prompts]
             case ev.StopSpeaking():
                 self._speaking = False
@@ -206,6 +261,18 @@ class Script:
                 self._timers[timer] = self._now_s + after_s
             case ev.StopTimer(timer):
                 self._timers.pop(timer, None)
+            case ev.Request():
+                self.asked.append(action)
+                self.exchange.append(f"  ({action.method} {action.url})")
+            case ev.Record():
+                self.recording = action
+            case ev.StopRecording():
+                self.exchange.append("  (the recording stops)")
+            case ev.Transfer():
+                self.transferred = action
+                self.exchange.append(f"  (transfer to {action.to})")
+            case ev.Tag(name, value):
+                self.exchange.append(f"  ({name} = {value})")
             case ev.HangUp():
                 self._hung_up = True
                 self.exchange.append("  (the bot hangs up)")
@@ -216,3 +283,16 @@ class Script:
 
     def _fail(self, why: str) -> NoReturn:
         raise AssertionError("\n".join([why, "The call so far:", *self.exchange]))
+
+
+class Starter:
+    """Starts a call of a flow that is given by its nodes and, before them, other lines."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, nodes: str, top: str = "", seed: int = 1) -> Script:
+        common = "on: {failed: {goto: lost}}\n" if "on:" not in top else ""
+        lost = "" if "  lost:" in nodes else '  lost: [{say: "Lost."}, hangup]\n'
+        text = f"voicebot: 1\n{common}{top}nodes:\n{nodes}{lost}"
+        return Script(flow_of(text, self._folder), seed=seed)

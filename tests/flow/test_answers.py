@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from voicebot.flow.answers import MOST_PHRASES, AnswerError, fit, phrases, spot, words
 
@@ -38,11 +42,14 @@ def test_template_stands_for_phrases(template: str, said: list[str]) -> None:
         ("  ", "there is no answer here"),
         ("!", "needs a word"),
         ("#", "needs a word"),
-        ("(a", "is not an answer"),
-        ("a)", "is not an answer"),
-        ("[a", "is not an answer"),
-        ("<yes", "is not an answer"),
+        ("(a", '"(a" is not an answer: the "(" is never closed'),
+        ("a)", '"a)" is not an answer: the ")" was never opened'),
+        ("[a (b|c]", '"[a (b|c]" is not an answer: the "(" is closed by a "]"'),
+        ("[a", 'the "[" is never closed'),
+        ("<yes", 'the "<" is never closed'),
+        ("a|b >", 'the ">" was never opened'),
         ("<nope>", "<nope> is not one of the flow's answers"),
+        ("<yas>", "<yas> is not one of the flow's answers; did you mean <yes>?"),
         ("<loop>", "<loop> refers to itself"),
         ("{list}", "write (a|b)"),
         ("(a|b|c|d|e|f|g|h) " * 4, f"more than {MOST_PHRASES} phrases"),
@@ -109,6 +116,26 @@ def test_shorter_phrase_within_a_longer_one_is_no_doubt() -> None:
 
 def test_first_of_two_equal_answers_is_meant() -> None:
     assert spot(("yes",), [(("yes",), "own"), (("yes",), "universal")]) == "own"
+
+
+def test_plain_words_need_no_parser() -> None:
+    """A large flow has thousands of answers, most of them plain words."""
+    library: dict[str, list[str]] = {}
+    began = time.process_time()
+    for number in range(2000):
+        phrases(f"answer {number % 7} of many x{'y' * number}", library)
+    assert time.process_time() - began < 0.2
+
+
+@given(st.text('ab ()[]{}<>|;*:\\"0', max_size=12))
+def test_any_template_is_phrases_or_a_plain_sentence(template: str) -> None:
+    try:
+        assert phrases(template, LIBRARY)
+    except AnswerError as error:
+        told = str(error)
+    else:
+        return
+    assert "\n" not in told
 
 
 def test_words_are_as_the_recogniser_writes_them() -> None:

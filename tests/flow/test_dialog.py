@@ -4,37 +4,15 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from tests.flow.script import CALL, Script, flow_of
+from tests.flow.script import Script, Starter
 from voicebot.flow import events as ev
 from voicebot.flow.answers import Word
-from voicebot.flow.dialog import LONGER_KEYS_S, MORE_KEYS_S, MOST_KEYS, Dialog
+from voicebot.flow.dialog import LONGER_KEYS_S, MORE_KEYS_S
+from voicebot.flow.keybuffer import MOST_KEYS
 from voicebot.flow.loader import load_flow
-from voicebot.flow.model import Flow
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Starter:
-    return Starter(tmp_path)
-
-
-class Starter:
-    """Starts a call of a flow that is given by its nodes and, before them, other lines."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __call__(self, nodes: str, top: str = "", seed: int = 1) -> Script:
-        common = "on: {failed: {goto: lost}}\n" if "on:" not in top else ""
-        lost = "" if "  lost:" in nodes else '  lost: [{say: "Lost."}, hangup]\n'
-        text = f"voicebot: 1\n{common}{top}nodes:\n{nodes}{lost}"
-        return Script(flow_of(text, self._folder), seed=seed)
-
 
 YES_NO = """\
   main:
@@ -343,7 +321,7 @@ def test_unknown_key_is_no_match(start: Starter) -> None:
 
 def test_finish_key_after_a_full_entry_is_swallowed(start: Starter) -> None:
     call = start(PIN).hears("Pin?").presses("1234#").hears("Code?").silence().presses("56#")
-    call.hears("1 2 3 4, 56.").ends()
+    call.hears("one two three four, 56.").ends()
 
 
 def test_finish_key_long_after_a_full_entry_is_for_the_next_question(start: Starter) -> None:
@@ -354,7 +332,7 @@ def test_finish_key_long_after_a_full_entry_is_for_the_next_question(start: Star
 
 def test_finish_key_after_a_full_entry_typed_ahead_is_swallowed(start: Starter) -> None:
     nodes = "  main: [{wait: 5s}, {goto: pin}]\n" + PIN.replace("main:", "pin:")
-    start(nodes).presses("1234#56#").waits(5).hears("1 2 3 4, 56.").ends()
+    start(nodes).presses("1234#56#").waits(5).hears("one two three four, 56.").ends()
 
 
 def test_digit_is_never_the_key_of_a_universal_in_digits(start: Starter) -> None:
@@ -386,12 +364,12 @@ def test_speech_after_the_first_key_does_not_count(start: Starter) -> None:
 
 
 def test_type_ahead_across_questions(start: Starter) -> None:
-    start(PIN).presses("123456#").hears("Pin?", "Code?", "1 2 3 4, 56.").ends()
+    start(PIN).presses("123456#").hears("Pin?", "Code?", "one two three four, 56.").ends()
 
 
 def test_question_that_is_answered_ahead_is_not_asked(start: Starter) -> None:
     nodes = "  main: [{wait: 1s}, {goto: pin}]\n" + PIN.replace("main:", "pin:")
-    start(nodes).presses("12345678").waits(1).hears("1 2 3 4, 5678.").ends()
+    start(nodes).presses("12345678").waits(1).hears("one two three four, 5678.").ends()
 
 
 def test_longest_match_wins_and_the_rest_goes_to_the_next_question(start: Starter) -> None:
@@ -406,7 +384,7 @@ def test_longest_match_wins_and_the_rest_goes_to_the_next_question(start: Starte
 
 def test_begun_entry_of_the_next_question_is_waited_for(start: Starter) -> None:
     call = start(PIN).presses("1234", apart_s=0).presses("5", apart_s=0).waits(MORE_KEYS_S)
-    call.hears("Pin?", "Code?", "Code?").presses("56#").hears("1 2 3 4, 56.").ends()
+    call.hears("Pin?", "Code?", "Code?").presses("56#").hears("one two three four, 56.").ends()
 
 
 def test_a_miss_forgets_what_was_typed_ahead(start: Starter) -> None:
@@ -502,117 +480,3 @@ def test_mismatch_shows_the_whole_call(start: Starter) -> None:
     call = start(YES_NO).hears("Sure?").says("yes")
     with pytest.raises(AssertionError, match=r"next is \['It is yes.'\]\n(.*\n)*caller: yes"):
         call.hears("It is no.")
-
-
-# Any call through any flow ---------------------------------------------------------------------
-
-NODES = ("a", "b", "c")
-TEXTS = ["Hello.", "${x}", "${n + 1}", "${x | digits}", "", "${call.node}"]
-
-goto = st.sampled_from(NODES).map(lambda node: f"{{goto: {node}}}")
-prompt = st.sampled_from([f'"{text}"' for text in TEXTS[:4]] + ["{prompt: lib}"])
-plain_step = st.one_of(
-    prompt.map(lambda p: f"{{say: {p}}}"),
-    st.just('{set: {n: "${n + 1}"}}'),
-    st.just('{set: {x: "${1 / (n % 3)}"}}'),
-    st.just('{log: "${x}"}'),
-    st.just("{wait: 100ms}"),
-    st.just('{if: "n % 2 == 0", then: [{say: "Even."}], else: [{say: "Odd."}]}'),
-)
-way = st.one_of(
-    goto.map(lambda g: g[1:-1]),
-    plain_step.map(lambda s: f"do: [{s}]"),
-    plain_step.map(lambda s: f"do: [{s}], then: repeat"),
-    st.just("then: hangup"),
-)
-WANTS = [
-    "type: yes_no", "type: digits, length: 3", "type: digits, min: 2, max: 4", "type: text",
-    "type: number, max: 30", "type: choice, choices: [red, '1', 'dark [red|blue]']",
-    "type: digits, finish: '*'", "type: number, min: 5, max: 500, check: x != 7, retry: No.",
-]  # fmt: skip
-settings_of_question = st.tuples(
-    st.sampled_from(["speech", "keys", "none"]),
-    st.integers(1, 4),
-    st.sampled_from(["", ", no_match: [A., B.]", ", no_input: C.", ", inter_digit: 1s"]),
-    st.one_of(st.just(""), prompt.map(lambda p: f", say: {p}")),
-    st.one_of(st.just(""), way.map(lambda w: f", failed: {{{w}}}")),
-).map(lambda s: f"barge_in: {s[0]}, attempts: {s[1]}{s[2]}{s[3]}{s[4]}")
-ask = st.tuples(st.sampled_from(WANTS), settings_of_question).map(
-    lambda q: f"{{ask: {{to: x, {q[0]}, {q[1]}}}}}"
-)
-KEYS = ["1", "2", "12", "123", "*", "*1"]
-menu = st.tuples(
-    st.lists(way, min_size=1, max_size=4), st.permutations(KEYS), settings_of_question
-).map(
-    lambda m: (
-        "{menu: {choices: ["
-        + ", ".join(
-            f'{{answers: [{word}], keys: "{key}", {w}}}'
-            for w, key, word in zip(m[0], m[1], ("red", "'[a] blue'", "two", "'*'"), strict=False)
-        )
-        + f"], {m[2]}}}}}"
-    )
-)
-step = st.one_of(plain_step, ask, menu)
-# A question in every node, so that no way goes round without one.
-node_steps = st.tuples(
-    st.lists(step, max_size=2), st.one_of(ask, menu), st.lists(step, max_size=2)
-).map(lambda parts: [*parts[0], parts[1], *parts[2]])
-flow_texts = st.tuples(
-    st.tuples(*[st.tuples(node_steps, goto) for _ in NODES]),
-    st.lists(way, min_size=2, max_size=2),
-    st.booleans(),
-).map(
-    lambda f: (
-        "voicebot: 1\nvars: {x: null, n: 0}\nprompts: {lib: [One., Two., '${n}']}\non:\n"
-        f"  operator: {{answers: [operator], keys: '0', {f[1][0]}}}\n"
-        f"  help: {{answers: [help], keys: '*9', {f[1][1]}}}\n  failed: {{goto: c}}\n"
-        + ("  error: {goto: a}\n" if f[2] else "")
-        + "  hangup: {do: [{log: '${x}'}]}\nnodes:\n"
-        + "".join(
-            f"  {name}: [{', '.join([*steps, end])}]\n"
-            for name, (steps, end) in zip(NODES, f[0], strict=True)
-        )
-    )
-)
-heard = st.lists(
-    st.sampled_from(
-        "yes no one two double seven twenty red a blue help operator [unk] and".split()
-    ),
-    max_size=4,
-).map(lambda words: tuple(Word(word, 0.4 if word == "and" else 1.0) for word in words))
-event_makers = st.one_of(
-    st.sampled_from("0123456789*#A").map(lambda key: lambda at: ev.KeyPressed(at, key)),
-    heard.map(lambda words: lambda at: ev.SpeechHeard(at, words)),
-    st.sampled_from([ev.PromptsFinished, ev.SpeechStarted, ev.SpeechLost, ev.CallerLeft,
-                     ev.Answered]),
-    st.sampled_from(ev.Timer).map(lambda timer: lambda at: ev.TimerFired(at, timer)),
-    st.just(lambda at: ev.SpeakingFailed(at, "no voice")),
-)  # fmt: skip
-event_lists = st.lists(st.tuples(event_makers, st.floats(0, 3)), max_size=40)
-
-
-def parsed(text: str, folder: Path) -> Flow:
-    path = folder / "any.yaml"
-    path.write_text(text, encoding="utf-8")
-    flow, findings = load_flow(path)
-    assert flow is not None, [str(finding) for finding in findings] + [text]
-    return flow
-
-
-@settings(max_examples=100, deadline=None)
-@given(text=flow_texts, makers=event_lists, seed=st.integers(0, 3))
-def test_any_call_is_taken_to_its_end_and_can_be_replayed(
-    tmp_path_factory: pytest.TempPathFactory, text: str, makers: list[tuple[Any, float]], seed: int
-) -> None:
-    flow = parsed(text, tmp_path_factory.getbasetemp())
-    events: list[ev.Event] = [ev.Answered(0.0)]
-    now_s = 0.0
-    for make, later_s in makers:
-        now_s += later_s
-        events.append(make(now_s))
-    one, other = Dialog(flow, CALL, seed), Dialog(flow, CALL, seed)
-    for event in events:
-        assert one.handle(event) == other.handle(event)
-    one.handle(ev.CallerLeft(now_s))
-    assert one.handle(ev.KeyPressed(now_s, "1")) == []

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voicebot.flow import yamlfile
 from voicebot.flow.yamlfile import (
     Finding,
     Mapping,
@@ -286,3 +288,46 @@ def test_json_reads_as_what_it_says(data: object) -> None:
     assert findings == []
     assert node is not None
     assert plain(node) == [data]
+
+
+# libyaml's parser, which is fast, and PyYAML's own, which knows what is wrong, must agree.
+AGREE = {
+    "empty values": "a:\nb: \n\nc: {d: , e:   }\nf: [{g: }, x]\n",
+    "empty value before a comment": "a: # b\nc: {d:   # e\n  }\n",
+    "other letters": 'ä: [“é”, 😀, {x: 😀😀, y: "\\U0001F600"}, z]\n"ß": ẞ\n',
+    "block texts": "a: |\n  x # y\n  z\nb: >-\n  one\n  two\nc: |2\n   d\n",
+    "text over lines": "a: one\n  two\nb: 'x\n  y'\n",
+    "anchors": "a: &x {b: [1]}\nc: *x\nd: &y\n",
+    "comment behind a bar": "a: |# b\n  c\n",
+    "no end of the last line": "a:",
+    "question marks": 'a: "b? c"\nd: e? f\n',
+    "line ends": "a: 1\r\nb: [2,\r\n 3]\r\n",
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [*AGREE.values(), *(row[1] for row in MISTAKES)],
+    ids=[*AGREE, *(row[0] for row in MISTAKES)],
+)
+def test_both_parsers_give_the_same(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert yamlfile.CParser is not None
+    fast = parse(text, "f")
+    monkeypatch.setattr(yamlfile, "CParser", None)
+    assert parse(text, "f") == fast
+
+
+@given(st.text(alphabet="ab: -[]{},'\"#*&!|>%~\n.0é😀", max_size=30))
+def test_both_parsers_give_the_same_for_any_text(text: str) -> None:
+    fast = parse(text, "f")
+    builder = yamlfile._Builder(text, "f")
+    try:
+        slow = builder.read(yaml.SafeLoader)
+    except yaml.YAMLError:
+        return  # then the fast one was not used either, or could read a "?" that this one cannot
+    assert slow == fast
+
+
+def test_what_was_read_behind_an_unreadable_place_is_not_told() -> None:
+    text = "a:\n  - {b: 1\n  - {c: 2}\n"
+    assert [finding.mark.line for finding in parse(text, "f")[1]] == [2]

@@ -12,7 +12,9 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Final, TypeAlias, TypeVar
 
 from hassil.errors import HassilError
@@ -75,29 +77,65 @@ def phrases(template: str, library: Mapping[str, Sequence[str]]) -> tuple[Phrase
     Raises:
         AnswerError: it cannot be parsed, refers to an unknown name or to itself, or says too much.
     """
-    found = dict.fromkeys(words(text) for text in _texts(_parsed(template), library, ()))
+    if not _SPECIAL.search(template) and template.strip():
+        found = dict.fromkeys((words(template),))  # plain words, as most answers are
+    else:
+        found = dict.fromkeys(words(text) for text in _texts(_parsed(template), library, ()))
     found.pop((), None)
     if not found:
         raise AnswerError(f'"{template}" can be said by saying nothing: it needs a word')
     return tuple(found)
 
 
+_SPECIAL: Final = re.compile(r"[][(){}<>|;\\:]")
+"""What makes a template more than its words."""
+
+
+@lru_cache(maxsize=2048)
 def words(text: str) -> Phrase:
     """A text as the recogniser would write it: lower case, digits as words, no punctuation."""
-    spaced = re.sub(r"\d", lambda digit: f" {DIGIT_NAMES[int(digit[0])]} ", text.lower())
+    pointed = re.sub(r"(?<=\d)\.(?=\d)", " point ", text.lower())
+    spaced = re.sub(r"\d", lambda digit: f" {DIGIT_NAMES[int(digit[0])]} ", pointed)
     return tuple(re.findall(r"[^\W_]+(?:['’][^\W_]+)*|\*", spaced.replace("’", "'")))
 
 
 DIGIT_NAMES: Final = "zero one two three four five six seven eight nine".split()
 
 
+@lru_cache(maxsize=2048)
 def _parsed(template: str) -> Expression:
     if not template.strip():
         raise AnswerError("there is no answer here: write what the caller says")
+    mistake = _unbalanced(template)
+    if mistake is not None:
+        raise AnswerError(f'"{template}" is not an answer: {mistake}')
+    if "{" in template:
+        raise AnswerError(_NO_LISTS)
     try:
         return parse_sentence(template).expression
-    except (ParseError, HassilError) as error:
-        raise AnswerError(f'"{template}" is not an answer: {error}') from None
+    except (ParseError, HassilError, AssertionError, ValueError):  # the parser asserts, too
+        raise AnswerError(
+            f'"{template}" is not an answer: write words, (a|b), [a] or <name>'
+        ) from None
+
+
+_NO_LISTS: Final = "{lists} are not part of an answer: write (a|b)"
+_CLOSED_BY: Final = {"(": ")", "[": "]", "<": ">", "{": "}"}
+
+
+def _unbalanced(template: str) -> str | None:
+    """What is wrong with the brackets, in a plain sentence."""
+    opened: list[str] = []
+    for sign in re.sub(r"\\.", "", template):  # "\(" is no bracket
+        if sign in _CLOSED_BY:
+            opened.append(sign)
+        elif sign in _CLOSED_BY.values():
+            if not opened:
+                return f'the "{sign}" was never opened'
+            last = opened.pop()
+            if _CLOSED_BY[last] != sign:
+                return f'the "{last}" is closed by a "{sign}"'
+    return f'the "{opened[-1]}" is never closed' if opened else None
 
 
 def _texts(
@@ -117,14 +155,16 @@ def _texts(
         case RuleReference():
             return _referred(part.rule_name, library, above)
         case _:
-            raise AnswerError("{lists} are not part of an answer: write (a|b)")
+            raise AnswerError(_NO_LISTS)
 
 
 def _referred(name: str, library: Mapping[str, Sequence[str]], above: tuple[str, ...]) -> list[str]:
     if name in above:
         raise AnswerError(f"<{name}> refers to itself")
     if name not in library:
-        raise AnswerError(f"<{name}> is not one of the flow's answers")
+        near = get_close_matches(name, library, n=1)
+        meant = f"; did you mean <{near[0]}>?" if near else ""
+        raise AnswerError(f"<{name}> is not one of the flow's answers{meant}")
     each = (_texts(_parsed(template), library, (*above, name)) for template in library[name])
     return _limited(itertools.chain(*each))
 

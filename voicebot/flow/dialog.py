@@ -11,17 +11,21 @@ question's `barge_in`; the hearing side keeps to it and tells only of speech tha
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, auto
 from typing import Final, assert_never
 
+from voicebot.flow import errands, forms, model
 from voicebot.flow import events as ev
-from voicebot.flow import model
-from voicebot.flow.expectation import Meaning, More
-from voicebot.flow.expressions import ExpressionError, Template, as_text, evaluate, fill
+from voicebot.flow.expectation import Expectation
+from voicebot.flow.expressions import ExpressionError, Template, as_text
+from voicebot.flow.keybuffer import KeyBuffer
+from voicebot.flow.meaning import Filled, Meaning, More, Settled, Value
+from voicebot.flow.prompting import Prompting
+from voicebot.flow.stack import Asked, FormRun, Scope, Stack
+from voicebot.flow.values import CallInfo, Values, reads
+from voicebot.flow.verdicts import MASK, MASKED_KEY, MeaningCode, Verdicts
+from voicebot.flow.yamlfile import Mark
 
 STEPS_AT_ONCE: Final = 1000
 """A flow that takes more steps without waiting for anything is stopped (the check finds most); no
@@ -31,47 +35,24 @@ MORE_KEYS_S: Final = 3.0
 """Wait for the next key while the keys so far are no answer."""
 LONGER_KEYS_S: Final = 1.5
 """Wait for the next key while the keys so far are an answer and a longer one begins like it."""
-MOST_KEYS: Final = 200
-"""Keys that are kept for the open question and those ahead; of a flood the rest is dropped."""
-STRAY_FINISH_S: Final = 2.0
-"""A finish key pressed within this time after the last digit of a full-length entry belongs to it."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallInfo:
-    """What the flow may read as `call.…`.  `started` is in the flow's time zone."""
-
-    id: str
-    started: datetime
-    caller: str = ""
-    called: str = ""
 
 
 class _State(Enum):
+    BEFORE = auto()
+    """The call has not begun."""
     READY = auto()
-    """Nothing is open: before the call, or while steps run."""
+    """Nothing is open: steps run."""
     ASKING = auto()
     WAITING = auto()
     """A `wait` step: first for the prompts, then for the timer."""
+    FETCHING = auto()
+    """An `http` step waits for its answer."""
+    INTRODUCING = auto()
+    """A `record` step waits for its prompt to end."""
+    RECORDING = auto()
+    TRANSFERRING = auto()
+    """The call is with somebody else, and may come back."""
     ENDED = auto()
-
-
-@dataclass(slots=True)
-class _Frame:
-    """A block being run, the step that is next, and the question that led here."""
-
-    block: model.Block
-    at: int
-    owner: _Asked | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A question with the place it was asked at, so that `repeat` can come back."""
-
-    question: model.Question
-    node: str
-    stack: tuple[tuple[model.Block, int, _Asked | None], ...]
 
 
 class Dialog:
@@ -81,29 +62,37 @@ class Dialog:
         flow: a flow without errors.
         call: what the flow may know of the call.
         seed: chooses among variations; the same seed, the same call.
+        verdicts: those of a call that is replayed, in order.
     """
 
-    def __init__(self, flow: model.Flow, call: CallInfo, seed: int) -> None:
+    def __init__(
+        self,
+        flow: model.Flow,
+        call: CallInfo,
+        seed: int,
+        *,
+        verdicts: Iterable[object] | None = None,
+    ) -> None:
         self._flow = flow
-        self._call = call
-        self._random = random.Random(seed)
-        self.variables: dict[str, object] = dict(flow.variables)
-        self.node = flow.start
-        self._state = _State.READY
-        self._stack: list[_Frame] = []
-        self._asked: _Asked | None = None
+        self._stack = Stack(flow)
+        self._verdicts = Verdicts(verdicts)
+        self._values = Values(call, self._stack, self._verdicts)
+        self._prompting = Prompting(self._values, self._stack, seed)
+        self._keys = KeyBuffer(self._judged_key)
+        self.tags: dict[str, str] = {}
+        """What `tag` steps said of the call."""
+        self.taken: set[Mark] = set()
+        """The nodes, choices, universals and handlers that the call came through."""
+        self._state = _State.BEFORE
+        self._asked: Asked | None = None
         self._times_asked = 0
         self._misses = 0
-        self._typed = ""
-        """Keys of the open question so far."""
-        self._ahead = ""
-        """Keys pressed before their question was asked."""
-        self._stray_finish: tuple[str, float] | None = None
         self._speaking = False
         self._hearing = False
         """The caller is speaking."""
         self._wait_s = 0.0
-        self._said: dict[str, int] = {}
+        self._under_way: model.Http | model.Record | model.Transfer | None = None
+        """The step that waits for something outside."""
         self._in_error = False
         """An error was handled and the caller has not answered since: a second one ends the call,
         or a flow whose error event leads to the same error would go round for ever."""
@@ -113,16 +102,18 @@ class Dialog:
     def handle(self, event: ev.Event) -> list[ev.Action]:
         """Take one event; returns what is to be done, in order.  Never raises for any event."""
         self._actions = []
-        self._now_s = event.at_s
+        self._verdicts.made = []
+        self._now_s = self._values.now_s = event.at_s
         if self._state is not _State.ENDED:
             self._take(event)
         return self._actions
 
-    def _take(self, event: ev.Event) -> None:  # noqa: C901 - a row for each event
+    def _take(self, event: ev.Event) -> None:  # noqa: C901, PLR0912 - a row for each event
         match event:
             case ev.Answered():
-                self._enter(self._flow.start)
-                self._run()
+                if self._state is _State.BEFORE:
+                    self._enter(self._flow.start)
+                    self._run()
             case ev.PromptsFinished():
                 self._prompts_finished()
             case ev.SpeechStarted():
@@ -139,33 +130,70 @@ class Dialog:
                 self._timer(event.timer)
             case ev.SpeakingFailed():
                 self._speaking_failed(event.reason)
+            case ev.HttpAnswered():
+                self._http_answered(event)
+            case ev.HttpFailed():
+                self._step_failed(_State.FETCHING, event.reason)
+            case ev.Recorded():
+                self._recorded(event)
+            case ev.TransferFailed():
+                self._step_failed(_State.TRANSFERRING, event.reason)
             case ev.CallerLeft():
                 self._caller_left()
             case _:
                 assert_never(event)
 
+    # What others may know --------------------------------------------------------------------
+
+    @property
+    def node(self) -> str:
+        return self._stack.scope.node
+
+    @property
+    def language(self) -> str:
+        return self._values.language
+
+    @property
+    def variables(self) -> dict[str, object]:
+        """Those of the flow that the call is in."""
+        return self._stack.scope.variables
+
+    @property
+    def verdicts(self) -> list[object]:
+        """What the last event made the dialogue decide about secrets; JSON can hold it."""
+        return self._verdicts.made
+
     def shown_variables(self) -> dict[str, object]:
-        """The flow's variables as a log may have them: secrets masked."""
+        """The variables of the call's own flow as a log may have them: secrets masked."""
+        scope = self._stack.outermost
         return {
-            name: "***" if name in self._flow.secrets and value is not None else value
-            for name, value in self.variables.items()
+            name: MASK if name in scope.secrets and value is not None else _shown(value)
+            for name, value in scope.variables.items()
         }
+
+    def secret_texts(self) -> frozenset[str]:
+        """Every secret value that the call holds, as text: logs and traces leave it out."""
+        values = (
+            scope.variables.get(name) for scope in self._stack.scopes() for name in scope.secrets
+        )
+        return frozenset(as_text(value) for value in values if value is not None) - {""}
 
     # Steps ---------------------------------------------------------------------------------
 
     def _enter(self, node: str) -> None:
-        self.node = node
-        self._stack = [_Frame(self._flow.nodes[node].steps, 0, None)]
-        self._do(ev.Note("node", {"node": node}))
+        self._stack.enter(node)
+        self._entered()
 
-    def _push(self, block: model.Block, owner: _Asked | None) -> None:
-        self._stack.append(_Frame(block, 0, owner))
+    def _entered(self) -> None:
+        scope = self._stack.scope
+        self.taken.add(scope.flow.nodes[scope.node].mark)
+        self._do(ev.Note("node", {"node": scope.node}))
 
     def _run(self) -> None:
-        """Take steps until a question is open, a wait has begun or the call has ended."""
+        """Take steps until a question is open, something is waited for or the call has ended."""
         self._state = _State.READY
         for _ in range(STEPS_AT_ONCE):
-            step = self._next_step()
+            step = self._stack.next_step()
             if step is None:
                 self._hang_up()
                 return
@@ -178,34 +206,39 @@ class Dialog:
         self._do(ev.Note("error", {"reason": "the flow runs in a circle without a question"}))
         self._hang_up()
 
-    def _next_step(self) -> model.Step | None:
-        while self._stack:
-            frame = self._stack[-1]
-            if frame.at < len(frame.block):
-                frame.at += 1
-                return frame.block[frame.at - 1]
-            self._stack.pop()
-        return None
-
-    def _step(self, step: model.Step) -> None:  # noqa: C901 - a row for each verb
+    def _step(self, step: model.Step) -> None:  # noqa: C901, PLR0912 - a row for each verb
         match step:
             case model.Say():
                 self._speak(step.prompts)
             case model.Question():
                 self._misses = 0
-                stack = tuple((f.block, f.at, f.owner) for f in self._stack)
-                self._ask(_Asked(step, self.node, stack), step.say)
+                self._ask(self._stack.asked(step, None), step.say)
+            case model.Form():
+                self._begin_form(FormRun(step))
             case model.Set():
-                for name, value, _ in step.values:
-                    self.variables[name] = self._value(value)
+                self._set(step)
             case model.If():
-                owner = self._stack[-1].owner if self._stack else None
-                truth = evaluate(step.condition, self._names(), self._functions())
-                self._push(step.then if truth else step.otherwise, owner)
+                truth = self._values.truth(step.condition)
+                self._stack.push(step.then if truth else step.otherwise)
             case model.Goto():
                 self._enter(step.node)
+            case model.Call():
+                self._call(step)
+            case model.Return():
+                self._return(step)
+            case model.Http():
+                self._request(step)
+            case model.Transfer():
+                self._transfer(step)
+            case model.Record():
+                self._record(step)
             case model.Log():
-                self._do(ev.Log(as_text(self._value(step.text))))
+                self._do(ev.Log(self._values.text(step.text)))
+            case model.Tag():
+                self._tag(step)
+            case model.Language():
+                self._values.language = step.tag
+                self._do(ev.Note("language", {"language": step.tag}))
             case model.Wait():
                 self._wait(step.duration_s)
             case model.HangUp():
@@ -214,6 +247,18 @@ class Dialog:
                 self._repeat()
             case _:
                 assert_never(step)
+
+    def _set(self, step: model.Set) -> None:
+        scope = self._stack.scope
+        for name, value, _ in step.values:
+            scope.variables[name] = self._values.of(value)
+            if isinstance(value, Template) and self._values.is_secret(value.names):
+                scope.secrets.add(name)
+
+    def _tag(self, step: model.Tag) -> None:
+        for name, value, _ in step.values:
+            self.tags[name] = self._values.text(value)
+            self._do(ev.Tag(name, self.tags[name]))
 
     def _wait(self, duration_s: float) -> None:
         self._state = _State.WAITING
@@ -226,53 +271,150 @@ class Dialog:
         self._do(ev.HangUp())
 
     def _repeat(self) -> None:
-        owner = next((f.owner for f in reversed(self._stack) if f.owner), self._asked)
+        owner = self._stack.owner or self._asked
         if owner is None:
             raise ExpressionError("there is no question to repeat")
         self._resume(owner, owner.question.say)
 
-    def _resume(self, asked: _Asked, prompts: model.Prompts) -> None:
-        self._stack = [_Frame(block, at, owner) for block, at, owner in asked.stack]
-        self.node = asked.node
+    def _resume(self, asked: Asked, prompts: model.Prompts) -> None:
+        self._stack.back_to(asked)
         self._ask(asked, prompts)
+
+    # Called flows --------------------------------------------------------------------------
+
+    def _call(self, step: model.Call) -> None:
+        arguments = {name: self._values.data(value) for name, value, _ in step.arguments}
+        secret = {name for name, v, _ in step.arguments if self._values.is_secret(reads(v))}
+        self._stack.call(step, arguments, secret)
+        if step.flow is not None:
+            self._do(ev.Note("called", {"flow": step.flow.name}))
+        self._entered()
+
+    def _return(self, step: model.Return) -> None:
+        value = self._values.data(step.value)
+        flow = self._stack.scope.flow
+        if not self._stack.leave(value, secret=self._values.is_secret(reads(step.value))):
+            self._hang_up()
+        elif self._stack.scope.flow is not flow:
+            self._do(ev.Note("returned", {"flow": flow.name}))
+
+    # Waiting for the world outside -----------------------------------------------------------
+
+    def _request(self, step: model.Http) -> None:
+        request = errands.request(step, self._values)
+        self._speak(step.hold)
+        self._state, self._under_way = _State.FETCHING, step
+        self._do(request)
+
+    def _http_answered(self, event: ev.HttpAnswered) -> None:
+        step = self._under_way
+        if self._state is _State.FETCHING and isinstance(step, model.Http):
+            if step.to is not None:
+                answer = {"status": event.status, "json": event.json, "text": event.text}
+                self._stack.scope.variables[step.to] = answer
+            self._run()
+
+    def _step_failed(self, state: _State, reason: str) -> None:
+        """An `http` or `transfer` step failed: its own way on, or the nearest error event."""
+        step = self._under_way
+        if self._state is not state or not isinstance(step, model.Http | model.Transfer):
+            return
+        if step.failed is None:
+            self._raise(reason)
+        else:
+            self._do(ev.Note("error", {"reason": reason, "node": self.node}))
+            self.taken.add(step.failed.mark)
+            self._stack.push(step.failed.way)
+        self._state = _State.READY if self._state is state else self._state
+        self._run_on()
+
+    def _transfer(self, step: model.Transfer) -> None:
+        transfer = errands.transfer(step, self._values)
+        self._speak(step.announce)
+        self._state = _State.TRANSFERRING if transfer.returns else _State.ENDED
+        self._under_way = step
+        self._do(transfer)
+
+    def _record(self, step: model.Record) -> None:
+        self._keys.ahead = ""
+        self._stack.scope.variables[step.to] = None
+        self._speak(step.say)
+        self._state, self._under_way = _State.INTRODUCING, step
+        if not self._speaking:
+            self._begin_recording()
+
+    def _begin_recording(self) -> None:
+        step = self._under_way
+        if isinstance(step, model.Record):
+            self._state = _State.RECORDING
+            self._do(ev.Record(step.beep, step.max_s, step.silence_s, step.secret))
+
+    def _recorded(self, event: ev.Recorded) -> None:
+        step = self._under_way
+        if self._state is not _State.RECORDING or not isinstance(step, model.Record):
+            return
+        self._stack.scope.variables[step.to] = event.path
+        self._do(ev.Note("recorded", {"node": self.node, "seconds": round(event.duration_s)}))
+        if not event.caller_left:
+            self._run()
 
     # Questions -----------------------------------------------------------------------------
 
-    def _ask(self, asked: _Asked, prompts: model.Prompts) -> None:
+    def _ask(self, asked: Asked, prompts: model.Prompts) -> None:
         question = asked.question
         self._asked = asked
         self._state = _State.ASKING
-        self._typed = ""
+        self._keys.typed = ""
         self._hearing = False
         self._times_asked += 1
         patient = question.barge_in is model.BargeIn.NONE
         if patient:
             self._speak(prompts)
-        if self._ahead and not (patient and self._speaking):
+        if self._keys.ahead and not (patient and self._speaking):
             this_time = self._times_asked
             self._type_ahead()
-            if self._state is not _State.ASKING or self._times_asked != this_time or self._typed:
+            if (
+                self._state is not _State.ASKING
+                or self._times_asked != this_time
+                or self._keys.typed
+            ):
                 return  # the keys pressed before have dealt with it
         if not patient:
             self._speak(prompts)
-        self._listen(question)
+        self._listen(asked)
         self._await_input()
 
-    def _listen(self, question: model.Question) -> None:
+    def _listen(self, asked: Asked) -> None:
+        question = asked.question
         self._do(
             ev.Listen(
                 node=self.node,
-                expectation=self._flow.expectations[question],
+                language=self._language_of(asked),
+                expectation=self._expectation(asked),
                 barge_in=question.barge_in,
                 end_silence_s=question.end_silence_s,
                 max_speech_s=question.max_speech_s,
-                secret=question.secret,
+                secret=self._is_secret(asked),
+                filled=forms.filled(asked, self.variables),
             )
         )
 
+    def _language_of(self, asked: Asked) -> str:
+        """A called flow may not know the language that its caller has changed to."""
+        flow = asked.scope.flow
+        return self.language if self.language in flow.languages else flow.language
+
+    def _expectation(self, asked: Asked) -> Expectation:
+        return asked.scope.flow.expectations[asked.question, self._language_of(asked)]
+
+    def _is_secret(self, asked: Asked) -> bool:
+        """Whether a secret may be said now: in a form the answer to any slot may come."""
+        slots = asked.form.form.slots if asked.form is not None else ()
+        return asked.question.secret or any(slot.secret for slot in slots)
+
     def _await_input(self) -> None:
         """The caller's turn begins once the bot is silent and nothing has been begun."""
-        quiet = not (self._speaking or self._hearing or self._typed)
+        quiet = not (self._speaking or self._hearing or self._keys.typed)
         if self._state is _State.ASKING and self._asked is not None and quiet:
             self._do(ev.StartTimer(ev.Timer.NO_INPUT, self._asked.question.timeout_s))
 
@@ -280,6 +422,8 @@ class Dialog:
         self._speaking = False
         if self._state is _State.WAITING:
             self._do(ev.StartTimer(ev.Timer.WAIT, self._wait_s))
+        elif self._state is _State.INTRODUCING:
+            self._begin_recording()
         elif self._state is _State.ASKING:
             self._type_ahead()
             self._await_input()
@@ -287,10 +431,19 @@ class Dialog:
 
     def _speech_heard(self, event: ev.SpeechHeard) -> None:
         self._hearing = False
-        if self._state is not _State.ASKING or self._asked is None or self._typed:
+        asked = self._asked
+        if self._state is not _State.ASKING or asked is None or self._keys.typed:
             return
-        expectation = self._flow.expectations[self._asked.question]
-        meaning = expectation.understand(event.words)
+        expectation, filled = self._expectation(asked), forms.filled(asked, self.variables)
+
+        def understand() -> Meaning | None:
+            return expectation.understand(event.words, self._values.now, filled)
+
+        if self._is_secret(asked):
+            code = self._code(asked)
+            meaning = self._verdicts.judge(understand, code.write, code.read)
+        else:
+            meaning = understand()
         self._close()
         if meaning is None:
             self._miss("no_match")
@@ -298,15 +451,20 @@ class Dialog:
             self._understood(meaning, "speech")
         self._run_on()
 
+    def _code(self, asked: Asked) -> MeaningCode:
+        flow, secrets = asked.scope.flow, asked.scope.secrets
+        heard = (*flow.universals, *flow.inherited)
+        return MeaningCode(asked.question, heard, lambda name: name in secrets)
+
     def _timer(self, timer: ev.Timer) -> None:
         if timer is ev.Timer.WAIT and self._state is _State.WAITING:
             self._run()
         elif self._state is _State.ASKING and timer is ev.Timer.NO_INPUT:
-            if not (self._speaking or self._hearing or self._typed):
+            if not (self._speaking or self._hearing or self._keys.typed):
                 self._close()
                 self._miss("no_input")
                 self._run_on()
-        elif self._state is _State.ASKING and timer is ev.Timer.KEYS and self._typed:
+        elif self._state is _State.ASKING and timer is ev.Timer.KEYS and self._keys.typed:
             self._keys_settled(expired=True)
             self._run_on()
 
@@ -314,6 +472,9 @@ class Dialog:
         """The question has its answer, or a miss: ears shut, mouth shut, timers off."""
         self._state = _State.READY
         self._do(ev.StopTimer(ev.Timer.NO_INPUT), ev.StopTimer(ev.Timer.KEYS), ev.StopListening())
+        self._silence()
+
+    def _silence(self) -> None:
         if self._speaking:
             self._speaking = False
             self._do(ev.StopSpeaking())
@@ -322,119 +483,221 @@ class Dialog:
         if self._state is _State.READY:
             self._run()
 
+    # Answers ---------------------------------------------------------------------------------
+
     def _understood(self, meaning: Meaning, by: str) -> None:
         asked = self._asked
         assert asked is not None, "an answer without a question"  # noqa: S101 - our own state
-        question = asked.question
-        secret = question.secret
         self._in_error = False
-        if isinstance(meaning, model.Universal):
-            self._note_understood(asked, meaning.name, by, secret=False)
-            self._push(meaning.way, asked)
-            return
-        value = meaning.value
-        self._note_understood(asked, as_text(value), by, secret=secret)
         try:
-            accepted = self._store(question, value)
+            if isinstance(meaning, model.Universal):
+                self._universal(asked, meaning, by)
+            elif asked.form is not None:
+                self._answer_form(asked, asked.form, meaning, by)
+            elif not isinstance(meaning, Filled):
+                self._answer(asked, meaning, by)
         except ExpressionError as error:
             self._raise(str(error))
-            return
-        if not accepted:
+
+    def _universal(self, asked: Asked, heard: model.Universal, by: str) -> None:
+        """An event of this flow, or of one of those that called it."""
+        self._note_understood(asked, heard.name, by)
+        for scope in self._stack.scopes():
+            for universal in scope.flow.universals:
+                if universal.mark == heard.mark:
+                    self.taken.add(universal.mark)
+                    self._stack.push_in(scope, universal.way, asked)
+                    return
+
+    def _answer(self, asked: Asked, meaning: model.Choice | Value, by: str) -> None:
+        question, value = asked.question, meaning.value
+        secret = question.to in asked.scope.secrets
+        self._note_understood(asked, MASK if secret else as_text(value), by)
+        if not self._store(question, value):
             self._miss("no_match", question.retry)
             return
         self._misses = 0
         if isinstance(meaning, model.Choice):
-            self._push(meaning.way, asked)
+            self.taken.add(meaning.mark)
+            self._stack.push_in(asked.scope, meaning.way, asked)
 
     def _store(self, question: model.Question, value: object) -> bool:
         """Keep the answer; False, and nothing kept, when the question's `check` refuses it."""
         if question.to is None:
             return True
-        before = self.variables.get(question.to)
-        self.variables[question.to] = value
+        variables = self.variables
+        before = variables.get(question.to)
+        variables[question.to] = value
+        passed = False
         try:
-            passed = question.check is None or evaluate(
-                question.check, self._names(), self._functions()
-            )
-        except ExpressionError:
-            self.variables[question.to] = before
-            raise
-        if not passed:
-            self.variables[question.to] = before
-        return bool(passed)
+            passed = question.check is None or self._values.truth(question.check)
+        finally:
+            if not passed:
+                variables[question.to] = before
+        return passed
 
-    def _note_understood(self, asked: _Asked, value: str, by: str, *, secret: bool) -> None:
-        shown = "***" if secret else value
-        self._do(ev.Note("understood", {"node": asked.node, "value": shown, "by": by}))
+    def _note_understood(self, asked: Asked, shown: str, by: str, slot: str | None = None) -> None:
+        detail: dict[str, str | int] = {"node": asked.node, "value": shown, "by": by}
+        self._do(ev.Note("understood", detail if slot is None else {**detail, "slot": slot}))
 
     def _miss(self, kind: str, prompts: tuple[model.Prompts, ...] = ()) -> None:
         """The question was not answered: ask again, or give up."""
         asked = self._asked
         assert asked is not None, "a miss without a question"  # noqa: S101 - our own state
         question = asked.question
-        self._ahead = ""
+        self._keys.ahead = ""
         self._misses += 1
         self._do(ev.Note("missed", {"node": asked.node, "why": kind, "attempt": self._misses}))
         if self._misses >= question.attempts:
-            self._misses = 0
-            self._do(ev.Note("failed", {"node": asked.node}))
-            way = question.failed if question.failed is not None else self._flow.failed
-            self._stack = [_Frame(block, at, owner) for block, at, owner in asked.stack]
-            self._push(way if way is not None else (model.HangUp(question.mark),), asked)
+            self._give_up(asked)
             return
         by_kind = question.no_input if kind == "no_input" else question.no_match
-        by_attempt = prompts or by_kind
-        said = by_attempt[min(self._misses, len(by_attempt)) - 1] if by_attempt else ()
+        said = forms.by_attempt(prompts or by_kind, self._misses)
         misses = self._misses
-        self._guarded_resume(asked, (*said, *question.say))
-        self._misses = misses
-
-    def _guarded_resume(self, asked: _Asked, prompts: model.Prompts) -> None:
         try:
-            self._resume(asked, prompts)
+            self._resume(asked, (*said, *question.say))
         except ExpressionError as error:
             self._raise(str(error))
+        self._misses = misses
+
+    def _give_up(self, asked: Asked) -> None:
+        self._misses = 0
+        self._do(ev.Note("failed", {"node": asked.node}))
+        self._stack.back_to(asked)
+        scope, handler = self._nearest("failed")
+        if asked.question.failed is not None:
+            scope, handler = asked.scope, asked.question.failed
+        if handler is None:
+            self._hang_up()
+            return
+        self.taken.add(handler.mark)
+        self._stack.push_in(scope, handler.way, asked)
+
+    def _nearest(self, name: str) -> tuple[Scope, model.Handler | None]:
+        """The event of that name in the innermost flow that has one."""
+        for scope in self._stack.scopes():
+            handler: model.Handler | None = getattr(scope.flow, name)
+            if handler is not None:
+                return scope, handler
+        return self._stack.outermost, None
+
+    # Forms -----------------------------------------------------------------------------------
+
+    def _begin_form(self, run: FormRun) -> None:
+        for slot in run.form.slots:
+            self.variables[slot.to or ""] = None
+        run.introduced = run.doubtful = False
+        self._misses = 0
+        self._go_on_with_form(run)
+
+    def _go_on_with_form(self, run: FormRun, prompts: model.Prompts = ()) -> None:
+        """Ask for the first slot that is empty, then for the confirmation; then the form is done."""
+        question = forms.next_question(run, self.variables)
+        if question is None:
+            self._misses = 0
+            return
+        say = question.say
+        if not run.introduced and run.form.say and question is not run.form.confirm:
+            say = run.form.say
+        run.introduced = True
+        if self._asked is None or self._asked.question is not question:
+            self._misses = 0
+        self._ask(self._stack.asked(question, run), (*prompts, *say))
+
+    def _answer_form(self, asked: Asked, run: FormRun, meaning: Meaning, by: str) -> None:
+        self._stack.back_to(asked)
+        if asked.question is run.form.confirm and isinstance(meaning, model.Choice):
+            self._confirmed(asked, run, meaning, by)
+            return
+        for slot, value in forms.values(run.form, asked.question, meaning):
+            secret = slot.to in asked.scope.secrets
+            shown = MASK if secret else as_text(value.value)
+            self._note_understood(asked, shown, by, slot.to)
+            if not self._store(slot, value.value):
+                # The caller is asked for that slot, whichever the question was.
+                self._asked = self._stack.asked(slot, run)
+                self._miss("no_match", slot.retry)
+                return
+            run.doubtful = run.doubtful or value.confidence < forms.SURE_ENOUGH
+        run.introduced = True
+        self._go_on_with_form(run)
+
+    def _confirmed(self, asked: Asked, run: FormRun, answer: model.Choice, by: str) -> None:
+        self._note_understood(asked, as_text(answer.value), by)
+        if answer.value is True:
+            self._misses = 0
+            return
+        run.rejections += 1
+        if run.rejections >= asked.question.attempts:
+            self._give_up(asked)
+            return
+        for slot in run.form.slots:
+            self.variables[slot.to or ""] = None
+        run.doubtful = False
+        self._go_on_with_form(run, forms.by_attempt(asked.question.retry, run.rejections))
 
     # Keys ----------------------------------------------------------------------------------
 
     def _key(self, key: str) -> None:
-        if self._is_stray_finish(key) or len(self._typed) + len(self._ahead) >= MOST_KEYS:
+        if not self._keys.takes(key, self._now_s):
+            return
+        if self._state in (_State.INTRODUCING, _State.RECORDING):
+            self._key_while_recording(key)
             return
         asked = self._asked
         if self._state is not _State.ASKING or asked is None:
-            self._ahead += key
+            self._keys.ahead += key
             return
         if asked.question.barge_in is model.BargeIn.NONE and self._speaking:
-            self._ahead += key
+            self._keys.ahead += key
             return
         self._take_key(key)
         self._run_on()
 
-    def _is_stray_finish(self, key: str) -> bool:
-        stray, self._stray_finish = self._stray_finish, None
-        return stray is not None and stray[0] == key and self._now_s <= stray[1]
+    def _key_while_recording(self, key: str) -> None:
+        """A key ends what is said before the beep; the finish key ends the recording."""
+        if self._state is _State.INTRODUCING:
+            self._silence()
+            self._begin_recording()
+        elif isinstance(self._under_way, model.Record) and self._keys.is_finish(
+            key, self._under_way.finish
+        ):
+            self._do(ev.StopRecording())
+
+    def _judged_key(self, decide: Callable[[], bool]) -> bool:
+        """A decision on a key; where keys may be a secret's, a trace has it as a verdict."""
+        return self._verdicts.judge(decide, bool, bool) if self._flow.asks_secret else decide()
 
     def _take_key(self, key: str) -> None:
         """One key for the open question: it silences the prompt and the ears."""
         asked = self._asked
         assert asked is not None, "a key without a question"  # noqa: S101 - our own state
-        expectation = self._flow.expectations[asked.question]
-        if expectation.press(self._typed + key) is None:
+        result = self._pressed(asked, self._keys.typed + key)
+        if result is None:
             return  # an open question has no use for this key
-        if not self._typed:
+        if not self._keys.typed:
             self._do(ev.StopTimer(ev.Timer.NO_INPUT), ev.StopListening())
             self._hearing = False
-            if self._speaking:
-                self._speaking = False
-                self._do(ev.StopSpeaking())
-        self._typed += key
-        self._keys_settled(expired=False)
+            self._silence()
+        self._keys.typed += key
+        self._keys_mean(asked, result, expired=False)
+
+    def _pressed(self, asked: Asked, typed: str) -> Settled | More | None:
+        def press() -> Settled | More | None:
+            return self._expectation(asked).press(typed, self._values.now)
+
+        if not self._flow.asks_secret:
+            return press()
+        code = self._code(asked)
+        return self._verdicts.judge(press, code.write_keys, code.read_keys)
 
     def _keys_settled(self, *, expired: bool) -> None:
         asked = self._asked
         assert asked is not None, "keys without a question"  # noqa: S101 - our own state
+        self._keys_mean(asked, self._pressed(asked, self._keys.typed), expired=expired)
+
+    def _keys_mean(self, asked: Asked, result: Settled | More | None, *, expired: bool) -> None:
         question = asked.question
-        result = self._flow.expectations[question].press(self._typed)
         if isinstance(result, More) and not expired:
             answered = result.meaning is not None and not result.rest
             computed = LONGER_KEYS_S if answered else MORE_KEYS_S
@@ -442,103 +705,46 @@ class Dialog:
             return
         meaning = None if result is None else result.meaning
         rest = "" if result is None else result.rest
-        self._swallow_finish(question)
-        self._typed = ""
+        self._keys.settle(getattr(question.wants, "finish", None), self._now_s)
         self._close()
         if meaning is None:
             self._miss("no_match")
         else:
-            self._ahead = rest + self._ahead
+            self._keys.ahead = rest + self._keys.ahead
             self._understood(meaning, "keys")
-
-    def _swallow_finish(self, question: model.Question) -> None:
-        """After the last digit of a full entry its finish key may still come; it is not ahead."""
-        wants = question.wants
-        finish = wants.finish if isinstance(wants, model.Digits | model.Number) else None
-        if not finish or self._typed.endswith(finish):
-            return
-        if self._ahead.startswith(finish):
-            self._ahead = self._ahead.removeprefix(finish)
-        elif not self._ahead:
-            self._stray_finish = (finish, self._now_s + STRAY_FINISH_S)
 
     def _type_ahead(self) -> None:
         """Give the open question the keys that were pressed before it was asked."""
         this_time = self._times_asked
-        while self._ahead and self._state is _State.ASKING and self._times_asked == this_time:
-            key, self._ahead = self._ahead[0], self._ahead[1:]
-            self._take_key(key)
+        while self._keys.ahead and self._state is _State.ASKING and self._times_asked == this_time:
+            self._take_key(self._keys.next_ahead())
 
     # Speaking ------------------------------------------------------------------------------
 
     def _speak(self, prompts: model.Prompts) -> None:
-        said = tuple(self._spoken(prompt) for prompt in prompts)
-        said = tuple(prompt for prompt in said if prompt.text.strip() or prompt.file)
+        said = self._prompting.spoken(prompts)
         if said:
             self._speaking = True
             self._do(ev.Speak(said))
 
-    def _spoken(self, prompt: model.Prompt) -> ev.Prompt:
-        match prompt:
-            case model.TextPrompt(text, _):
-                return ev.Prompt(as_text(self._value(text)), None, self._is_secret(text))
-            case model.FilePrompt(path, text, _):
-                return ev.Prompt(as_text(self._value(text)), path)
-            case model.PromptRef(name, _):
-                return self._spoken(self._variation(name))
-
-    def _variation(self, name: str) -> model.Prompt:
-        """One of the prompts of that name, never the same twice running."""
-        variations = self._flow.prompts[name]
-        last = self._said.get(name)
-        free = [n for n in range(len(variations)) if n != last] or [0]
-        self._said[name] = self._random.choice(free)
-        return variations[self._said[name]]
-
-    def _is_secret(self, text: Template) -> bool:
-        return not text.names.isdisjoint(self._flow.secrets)
-
-    # Values --------------------------------------------------------------------------------
-
-    def _value(self, value: Template | model.Constant) -> object:
-        if not isinstance(value, Template):
-            return value
-        return fill(value, self._names(), self._functions())
-
-    def _names(self) -> Mapping[str, object]:
-        call = {
-            "id": self._call.id,
-            "caller": self._call.caller,
-            "called": self._call.called,
-            "started": self._call.started.isoformat(timespec="seconds"),
-            "language": self._flow.language,
-            "node": self.node,
-        }
-        return {**self.variables, "call": call}
-
-    def _functions(self) -> Mapping[str, Callable[..., object]]:
-        now = self._call.started + timedelta(seconds=self._now_s)
-        return {
-            "now": lambda: now.isoformat(timespec="minutes")[:16],
-            "today": lambda: now.date().isoformat(),
-        }
-
     # Endings -------------------------------------------------------------------------------
 
     def _raise(self, reason: str) -> None:
-        """An error in the flow: on to its `error` event, or the end of the call."""
+        """An error in the flow: on to the nearest `error` event, or the end of the call."""
         self._do(ev.Note("error", {"reason": reason, "node": self.node}))
-        if self._flow.error is None or self._in_error:
+        scope, handler = self._nearest("error")
+        if handler is None or self._in_error:
             self._hang_up()
             return
         self._in_error = True
         self._state = _State.READY
-        self._stack = []
-        self._push(self._flow.error, None)
+        self.taken.add(handler.mark)
+        self._stack.divert(scope, handler.way)
 
     def _speaking_failed(self, reason: str) -> None:
-        """Without an `error` event the call goes on without that prompt."""
-        if self._flow.error is None:
+        """Without an `error` event, or while the world outside is waited for, the call goes on."""
+        interruptible = self._state in (_State.ASKING, _State.WAITING)
+        if self._nearest("error")[1] is None or not interruptible:
             self._do(ev.Note("error", {"reason": reason, "node": self.node}))
             return
         self._close()
@@ -546,18 +752,38 @@ class Dialog:
         self._run_on()
 
     def _caller_left(self) -> None:
+        """The `hangup` events of this flow and of those that called it, each once."""
         self._state = _State.READY
-        self._stack = [_Frame(self._flow.hangup or (), 0, None)]
+        handled: set[model.Flow] = set()
+        for scope in list(self._stack.scopes()):
+            handler = scope.flow.hangup
+            if handler is not None and scope.flow not in handled:
+                self.taken.add(handler.mark)
+                self._stack.divert(scope, handler.way)
+                self._run_last_steps(scope)
+            handled.add(scope.flow)
+        self._state = _State.ENDED
+
+    def _run_last_steps(self, scope: Scope) -> None:
         for _ in range(STEPS_AT_ONCE):
-            step = self._next_step()
-            if step is None:
-                break
-            if isinstance(step, model.Set | model.Log | model.If):
+            step = self._stack.next_step()
+            if step is None or self._stack.scope is not scope:
+                return
+            if isinstance(step, model.Set | model.Log | model.If | model.Tag):
                 try:
                     self._step(step)
                 except ExpressionError as error:
                     self._do(ev.Note("error", {"reason": str(error)}))
-        self._state = _State.ENDED
 
     def _do(self, *actions: ev.Action) -> None:
         self._actions.extend(actions)
+
+
+def _shown(value: object) -> object:
+    """An answer of a server is summed up: it may be long, and is not the log's."""
+    if isinstance(value, Mapping):
+        return f"status {value['status']}" if "status" in value else "…"
+    return "…" if isinstance(value, list | tuple) else value
+
+
+__all__ = ["MASKED_KEY", "CallInfo", "Dialog"]

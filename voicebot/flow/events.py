@@ -77,6 +77,44 @@ class SpeakingFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpAnswered:
+    """The server answered, whatever the status."""
+
+    at_s: float
+    status: int
+    json: object
+    """The body where it is JSON, else None."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class HttpFailed:
+    """There was no answer: no connection, or not in time."""
+
+    at_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recording is over.  `path` None: nothing was said."""
+
+    at_s: float
+    path: str | None
+    duration_s: float
+    caller_left: bool = False
+    """The caller hung up, which ended it; CallerLeft follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFailed:
+    """Nobody took the call: it is back."""
+
+    at_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallerLeft:
     at_s: float
 
@@ -90,6 +128,10 @@ Event: TypeAlias = (
     | KeyPressed
     | TimerFired
     | SpeakingFailed
+    | HttpAnswered
+    | HttpFailed
+    | Recorded
+    | TransferFailed
     | CallerLeft
 )
 
@@ -104,9 +146,10 @@ class Timer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What is said: words, and the recording of them where there is one."""
+    """What is said: words with their markup, and the recording of them where there is one."""
 
     text: str
+    language: str
     file: Path | None = None
     secret: bool = False
 
@@ -128,11 +171,14 @@ class Listen:
     """A question is open: from now on (or from the end of the prompts, by barge_in) speech counts."""
 
     node: str
+    language: str
     expectation: Expectation
     barge_in: BargeIn
     end_silence_s: float | None
     max_speech_s: float
     secret: bool
+    filled: tuple[str, ...] = ()
+    """The slots of a form that have a value: what is said of them may only be a correction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +200,57 @@ class StopTimer:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """Ask a server; HttpAnswered or HttpFailed is to follow."""
+
+    method: str
+    url: str
+    """With its query."""
+    headers: dict[str, str]
+    json: object
+    """None: no body."""
+    timeout_s: float
+    secret: bool
+    """Something in it is secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Record the caller from now on (all prompts have been played); Recorded is to follow."""
+
+    beep: bool
+    max_s: float
+    silence_s: float
+    secret: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecording:
+    """The finish key was pressed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Connect the caller with somebody else once all has been said.
+
+    The call has left then; with `returns` TransferFailed brings it back.
+    """
+
+    to: str
+    context: str | None
+    wait_s: float
+    returns: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A value for the call record and the dialplan."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """End the call once all has been said."""
 
@@ -167,7 +264,7 @@ class Log:
 class Note:
     """Something happened in the dialogue that a log or record wants to have.
 
-    kind: "node", "understood", "missed", "failed", "error".
+    kind: "node", "understood", "missed", "failed", "error", "language", "called", "returned".
     """
 
     kind: str
@@ -175,5 +272,6 @@ class Note:
 
 
 Action: TypeAlias = (
-    Speak | StopSpeaking | Listen | StopListening | StartTimer | StopTimer | HangUp | Log | Note
-)
+    Speak | StopSpeaking | Listen | StopListening | StartTimer | StopTimer | Request | Record
+    | StopRecording | Transfer | Tag | HangUp | Log | Note
+)  # fmt: skip

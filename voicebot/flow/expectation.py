@@ -1,248 +1,392 @@
 """What a question expects to hear, and what it makes of what it heard.
 
-Knows a question together with the universals that are heard in it: the words for the recogniser,
-what the words so far may still become (for endpointing), and the meaning of the final words or of
-pressed keys.  Must not know attempts, prompts, timers or the call.
+Knows a question together with the universals that are heard in it, and the other slots of its form:
+the words for the recogniser, what the words so far may still become (for endpointing), and the
+meaning of the final words or of pressed keys.  Must not know attempts, prompts, timers or the call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Final
 
-from voicebot.flow import entities
-from voicebot.flow.answers import ANY, UNKNOWN, Phrase, Still, Word, fit, spot
+from voicebot.flow.answers import UNKNOWN, Still, Word, words
+from voicebot.flow.filling import Cut, Cutter, Slot
+from voicebot.flow.heard import Heard, gapless, surety, within
+from voicebot.flow.heard import kept as kept_words
+from voicebot.flow.keypad import Entry, entry_of
+from voicebot.flow.linking import Linking, linking
+from voicebot.flow.meaning import Filled, Meaning, More, Settled, Value
 from voicebot.flow.model import (
+    Amount,
     Choice,
     Choices,
+    Date,
     Digits,
     FreeText,
-    Number,
+    Phone,
     Question,
+    Spelling,
     Universal,
 )
+from voicebot.flow.options import Options
+from voicebot.flow.spoken import Language, language_of
+from voicebot.flow.typed import Typed, typed_of
+from voicebot.flow.wording import Wording
+
+__all__ = ["SURE", "Expectation", "Filled", "Meaning", "More", "Settled", "Value"]
 
 SURE: Final = 0.5
 """A word below this confidence counts as not understood.  Measured with the shipped model: words
 forced onto out-of-grammar speech come mostly below, right ones at 0.9 and more."""
 
+LIKELY: Final = 0.3
+"""So sure a word of a form's answer has to be where most words are surely heard and all of them
+make sense together: among the thousands of phrases of a form the right word shares its probability
+with many that are like it.  Its value is as unsure as it is, and confirmed `by_confidence`."""
 
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A typed value: a string of digits, a number or a text."""
-
-    value: str | int
-
-
-Meaning: TypeAlias = Choice | Universal | Value
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """Keys that settle the question; `rest` was typed ahead for the next one.
-
-    `meaning` None: the keys are no answer.
-    """
-
-    meaning: Meaning | None
-    rest: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class More:
-    """More keys may come.  At the end of the wait `meaning` holds (None: no answer).
-
-    `rest`: keys behind those of the meaning, for the next question ("2" of "12" where there are
-    "1" and "123").
-    """
-
-    meaning: Meaning | None
-    rest: str = ""
+STRANGE_WORDS: Final = 2
+"""A value counts amid so many words that nobody asked for, and as many more as it has itself."""
 
 
 class Expectation:
-    """One question's ears.  Built once, when the flow is loaded; holds no state of a call."""
+    """One question's ears.  Built when the flow is loaded; holds no state of a call.
+
+    Args:
+        universals: heard beside the question's own answers.
+        others: the other slots of a form; for its confirmation all of them.
+    """
 
     def __init__(
-        self, question: Question, universals: Sequence[Universal], lexicon: entities.Lexicon
+        self,
+        question: Question,
+        universals: Sequence[Universal],
+        language: Language,
+        *,
+        others: Sequence[Question] = (),
     ) -> None:
+        # A large flow has thousands of these, most of them never asked: all else is made when it
+        # is first wanted.
+        self._question = question
         self._wants = question.wants
-        self._lexicon = lexicon
-        own = question.wants.choices if isinstance(question.wants, Choices) else ()
-        options: list[Choice | Universal] = [*own, *universals]
-        self._options = [(phrase, option) for option in options for phrase in option.phrases]
-        # Where two have the same key, the first one in the file and the question's own wins.
-        self._keys = {key: option for option in reversed(options) for key in option.keys}
-        self.grammar: tuple[str, ...] | None = self._grammar()
+        self._universals = tuple(universals)
+        self._language = language
+        self._others = tuple(others)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickled as what it was made of: a flow may be proved in another process."""
+        return _made_again, (self._question, self._universals, self._language.tag, self._others)
+
+    def prepare(self) -> None:
+        """Make now what is otherwise made when the question is first asked: up to a tenth of a
+        second for the first form of a process, which no other call should wait for."""
+        self.still("")
+        _ = self.grammar, self._entry, self._cutter
+
+    # What is made of the question -------------------------------------------------------------
+
+    @cached_property
+    def _choices(self) -> tuple[Choice, ...]:
+        return self._wants.choices if isinstance(self._wants, Choices) else ()
+
+    @cached_property
+    def _options(self) -> Options:
+        # Where two are alike, the question's own wins.
+        return Options((*self._choices, *self._universals), self._language)
+
+    @cached_property
+    def _beside(self) -> Options:
+        """Options that are not values of a slot as well."""
+        if not self._others or self._options.open_ended:
+            return self._options
+        return Options(self._universals, self._language)
+
+    @cached_property
+    def _entry(self) -> Entry | None:
+        day_first = self._language.dates.numeric[0].startswith("<day>")
+        return entry_of(self._wants, day_first=day_first)
+
+    @property
+    def _takes_anything(self) -> bool:
+        return isinstance(self._wants, FreeText)
+
+    @cached_property
+    def _linking(self) -> Linking:
+        return linking(self._language.tag)
+
+    @cached_property
+    def _slots(self) -> tuple[Slot, ...]:
+        """What an utterance may fill with values, the asked one first."""
+        asked_too = self._others or not self._choices
+        questions = [self._question] if asked_too else []
+        # A "yes" or "no" is the answer to what was asked, never to something else.
+        questions += [other for other in self._others if not _is_yes_no(other)]
+        found = []
+        for question in questions:
+            typed = typed_of(question.wants, self._language)
+            if typed is not None:
+                shy = self._numerals if isinstance(question.wants, Date) else frozenset[str]()
+                content = self._content(question, typed)
+                found.append(Slot(question.to or "", type(question.wants), typed, content, shy))
+        return tuple(found)
+
+    def _content(self, question: Question, typed: Typed) -> frozenset[str]:
+        """The words that values of a type are made of; one too many of them is a doubt."""
+        if isinstance(question.wants, Choices):
+            return frozenset()
+        spoken = set(" ".join(typed.phrases).split())
+        if isinstance(question.wants, Amount):  # "five euros" are not five dollars
+            for currency in self._language.money.currencies.values():
+                spoken.update(words(f"{currency.one} {currency.many}"))
+        return frozenset(spoken) - self._linking.leads - self._language.fillers
+
+    @cached_property
+    def _numerals(self) -> frozenset[str]:
+        language = self._language
+        return frozenset({*language.number_words, *language.digits}) | self._linking.leads
+
+    @cached_property
+    def _cutter(self) -> Cutter:
+        language = self._language
+        corrections = language.corrections if self._others else ()
+        names = {slot.name for slot in self._slots}
+        asked = self._question.to or ""
+        return Cutter(
+            self._slots,
+            asked if asked in names else None,
+            self._linking,
+            corrections,
+            frozenset(language.sounds_like),
+        )
+
+    @cached_property
+    def _open(self) -> frozenset[str]:
+        """The slots that have no value yet, when a form asks one after the other."""
+        if self._question.to is None:
+            return frozenset()
+        later = (other for other in self._others if other.mark > self._question.mark)
+        return frozenset({self._question.to, *(other.to or "" for other in later)})
+
+    # The recogniser's words -------------------------------------------------------------------
+
+    @cached_property
+    def grammar(self) -> tuple[str, ...] | None:
         """Phrases for the recogniser; None: anything may be said."""
-
-    def _grammar(self) -> tuple[str, ...] | None:
-        if isinstance(self._wants, FreeText) or any(ANY in phrase for phrase, _ in self._options):
+        if self._takes_anything or self._options.open_ended:
             return None
-        spoken = [" ".join(phrase) for phrase, _ in self._options]
-        match self._wants:
-            case Digits():
-                spoken += [*self._lexicon.digits, *self._lexicon.repeats]
-            case Number():
-                spoken += self._lexicon.number_words
-            case _:
-                pass
-        spoken += sorted(self._lexicon.fillers)
-        if isinstance(self._wants, Choices):
-            spoken += [" ".join(lead) for lead in self._lexicon.lead_ins if not self._muddles(lead)]
-        return tuple(dict.fromkeys(spoken))
+        language = self._language
+        return Wording(
+            answers=[phrase for phrase, _ in self._options.phrases],
+            slots=self._slots,
+            corrections=language.corrections if self._others else (),
+            language=language,
+            linking=self._linking,
+            joined=self._question.to is not None,
+        ).phrases()
 
-    def _muddles(self, lead: Phrase) -> bool:
-        """Whether a word of it ("to") would be heard in place of an answer's ("two")."""
-        said = {word for phrase, _ in self._options for word in phrase}
-        return any(self._lexicon.sounds_like.get(word) in said for word in lead)
+    # Speech -----------------------------------------------------------------------------------
 
-    # Speech --------------------------------------------------------------------------------
+    def still(
+        self, text: str, *, now: datetime | None = None, filled: Collection[str] | None = None
+    ) -> Still:
+        """What the words so far (a partial result) may still become.
 
-    def still(self, text: str) -> Still:
-        """What the words so far (a partial result) may still become."""
-        if isinstance(self._wants, Choices) and self.grammar is not None and not text:
+        Args:
+            now: decides whether "Tuesday March first" is a day; None: some year's.
+            filled: slots that have a value; None: those before the asked one.
+        """
+        if self._choices and self.grammar is not None and not text:
             return Still.NOTHING
-        heard = entities.bare(text.split(), self._lexicon)
-        if not heard:
-            return Still.OPEN if isinstance(self._wants, FreeText) else Still.OUTSIDE
-        still = self._still(heard)
-        if still is Still.OUTSIDE:
-            return self._still(entities.figures(heard, self._lexicon))
-        return still
+        heard = kept_words([Word(word) for word in text.split()], self._language, SURE)
+        if all(word.text == UNKNOWN for word in heard):
+            return Still.OPEN if self._takes_anything else Still.OUTSIDE
+        by_options = self._beside.still(gapless(heard))
+        if self._takes_anything:
+            return Still.COMPLETE if by_options is Still.COMPLETE else Still.OPEN
+        if not self._slots:
+            return by_options
+        return _either(by_options, self._still_values(heard, now, filled))
 
-    def _still(self, heard: Phrase) -> Still:
-        fits = [(*fit(heard, phrase), phrase, option) for phrase, option in self._options]
-        # What fits a "*" is never complete: the caller may go on with anything.
-        anything = any(whole for whole, _, phrase, _ in fits if ANY in phrase)
-        meant = {id(option) for whole, _, phrase, option in fits if whole and ANY not in phrase}
-        # A longer way to say the same ("yes", "yes that's right") is not worth waiting for.
-        longer = any(goes_on and {id(option)} != meant for _, goes_on, _, option in fits)
-        whole = bool(meant)
-        if isinstance(self._wants, Digits | Number):
-            typed_whole, typed_longer = self._typed_fit(heard)
-            whole, longer = whole or typed_whole, longer or typed_longer
-        if isinstance(self._wants, FreeText):
-            return Still.COMPLETE if whole and not longer else Still.OPEN
-        if whole:
-            return Still.EXTENDABLE if longer else Still.COMPLETE
-        if anything:
-            return Still.OPEN
-        return Still.PREFIX if longer else Still.OUTSIDE
+    def _still_values(
+        self, heard: Heard, now: datetime | None, filled: Collection[str] | None
+    ) -> Still:
+        said, unknown = within(heard)
+        before = self._before if filled is None else filled
+        cuts = self._cutter.cut(said, now, before, strict=True)
+        best = cuts.best
+        if best is None or unknown > _most_unknown(best):
+            return Still.PREFIX if cuts.goes_on else self._still_amid(heard, now, before)
+        missing = self._missing(best, filled)
+        relevant = missing | best.filled.keys() | {self._question.to or ""}
+        return Still.EXTENDABLE if missing or cuts.longer_than(best) & relevant else Still.COMPLETE
 
-    def _typed_fit(self, heard: Phrase) -> tuple[bool, bool]:
-        match self._wants:
-            case Digits(least, most, _):
-                said = entities.digits(heard, self._lexicon)
-                if said is None:
-                    repeat = heard[-1] in self._lexicon.repeats
-                    return False, repeat and entities.digits(heard[:-1], self._lexicon) is not None
-                fits = len(said) >= least and (most is None or len(said) <= most)
-                return fits, most is None or len(said) < most
-            case Number(least, most, _):
-                number = entities.number(heard, self._lexicon)
-                fits = number is not None and number >= least and (most is None or number <= most)
-                return fits, entities.number_goes_on(heard, self._lexicon, most)
-            case _:
-                return False, False
+    def _still_amid(self, heard: Heard, now: datetime | None, filled: Collection[str]) -> Still:
+        """Of an utterance with words that nobody asked for: whether it ends with a value."""
+        said, unknown = within(heard)
+        best = self._cutter.cut(said, now, filled, strict=False).best
+        if best is None or unknown > _most_unknown(best) or best.spans[-1].end < len(said):
+            return Still.OUTSIDE
+        return Still.EXTENDABLE
+
+    @cached_property
+    def _before(self) -> frozenset[str]:
+        return frozenset(slot.name for slot in self._slots) - self._open - {""}
+
+    def _missing(self, best: Cut, filled: Collection[str] | None) -> frozenset[str]:
+        """Slots that the caller may go on to fill."""
+        names = frozenset(slot.name for slot in self._slots)
+        if not self._others:
+            return frozenset()
+        if self._question.to is None:  # behind a "no" may come what is to be corrected
+            only_no = [span.value for span in best.spans] == [False]
+            return names - {""} if only_no else frozenset()
+        still_open = self._open if filled is None else names - frozenset(filled)
+        return (still_open & names) - best.filled.keys()
 
     def only_fillers(self, heard: Sequence[Word]) -> bool:
         """Whether nothing was said, or only what carries no answer, as a "please" that comes late."""
-        return all(word.text in self._lexicon.fillers for word in heard)
+        return all(word.text in self._language.fillers for word in heard)
 
-    def understand(self, heard: Sequence[Word]) -> Meaning | None:
-        """The meaning of an utterance, or None when it is not an answer."""
-        if isinstance(self._wants, FreeText):
-            return self._free_text([word.text for word in heard])
-        sure = [w.text if w.confidence >= SURE else UNKNOWN for w in heard]
-        said = entities.bare(sure, self._lexicon)
-        if not said:
+    def understand(
+        self, heard: Sequence[Word], now: datetime, filled: Collection[str] = ()
+    ) -> Meaning | None:
+        """The meaning of an utterance, or None when it is not an answer.
+
+        Args:
+            filled: slots of the form that already have a value.
+        """
+        kept = kept_words(heard, self._language, SURE)
+        meaning = self._likely(heard, now, filled) or self._values(kept, now, filled, strict=True)
+        if meaning is not None:
+            return meaning
+        if self._takes_anything:
+            return self._free_text([word for word in heard if word.text != UNKNOWN])
+        if self._others:  # a value counts for more than the "no" before it
+            exact = self._beside.exact(gapless(kept))
+            return exact or self._values(kept, now, filled, strict=False) or self._spotted(kept)
+        return self._spotted(kept) or self._values(kept, now, filled, strict=False)
+
+    def _likely(
+        self, heard: Sequence[Word], now: datetime, filled: Collection[str]
+    ) -> Meaning | None:
+        """What a form's answer means if its unsure words are right; None: it is better without.
+
+        A digit is never guessed: any other would make as much sense.
+        """
+        kept = kept_words(heard, self._language, LIKELY)
+        unsure = [word.text for word in kept if word.confidence < SURE]
+        if not self._others or not unsure or len(unsure) * 2 > len(kept) or UNKNOWN in unsure:
             return None
-        typed = isinstance(self._wants, Digits | Number)
-        if typed and self._typed_fit(said)[0] and not _has_gap(sure):
-            return Value(self._typed_value(said))
-        heard_words = self._with_gaps(sure)
-        meaning = spot(heard_words, self._options)
-        if meaning is None:
-            return spot(entities.figures(heard_words, self._lexicon), self._options)
-        return meaning
+        meaning = self._values(kept, now, filled, strict=True)
+        if not isinstance(meaning, Filled):
+            return None
+        kinds = {slot.kind for slot in self._slots if slot.name in meaning.values}
+        return None if kinds & {Digits, Phone, Spelling} else meaning
 
-    def _free_text(self, heard: list[str]) -> Meaning | None:
-        said = entities.bare(heard, self._lexicon)
-        universal = next((option for p, option in self._options if fit(said, p)[0]), None)
-        text = " ".join(word for word in heard if word != UNKNOWN)
-        return universal or (Value(text) if text else None)
+    def _free_text(self, known: Sequence[Word]) -> Meaning | None:
+        bare = tuple(
+            word.text
+            for word in kept_words([Word(word.text) for word in known], self._language, SURE)
+        )
+        universal = self._options.exact(bare)
+        if universal is not None or not known:
+            return universal
+        value = Value(" ".join(word.text for word in known), surety(known))
+        return self._of_slot(value) or value
 
-    def _with_gaps(self, sure: Sequence[str]) -> Phrase:
-        """The words for spotting; one unknown sound beside the answer ("[unk] yes") is a breath or
-        a hesitation, more of them are speech that was not asked for and stay in the way."""
-        said = entities.bare(sure, self._lexicon)
-        unknown = sum(1 for word in sure if word == UNKNOWN)
-        return said if unknown <= 1 else said + (UNKNOWN,) * unknown
+    def _of_slot(self, value: Value) -> Filled | None:
+        """The value as that of the slot that is asked; None: the question stands alone."""
+        return Filled({self._question.to: value}) if self._others and self._question.to else None
 
-    def _typed_value(self, said: Phrase) -> str | int:
-        if isinstance(self._wants, Number):
-            number = entities.number(said, self._lexicon)
-            return 0 if number is None else number
-        return entities.digits(said, self._lexicon) or ""
+    def _spotted(self, kept: Heard) -> Meaning | None:
+        heard = gapless(kept)
+        if all(word == UNKNOWN for word in heard):
+            return None
+        found = self._options.spot(heard)
+        if isinstance(found, Choice):
+            return self._of_slot(Value(found.value, surety(kept))) or found
+        return found
 
-    # Keys ----------------------------------------------------------------------------------
+    def _values(
+        self, kept: Heard, now: datetime, filled: Collection[str], *, strict: bool
+    ) -> Meaning | None:
+        if not self._slots:
+            return None
+        said, unknown = within(kept)
+        if strict and self._takes_anything and unknown:
+            return None
+        cuts = self._cutter.cut(said, now, filled, strict=strict)
+        best = cuts.best
+        if best is None or unknown > _most_unknown(best):
+            return None
+        if best.strange > STRANGE_WORDS + best.covered:
+            return None
+        begin = next(at for at, word in enumerate(kept) if word.text != UNKNOWN)
+        found = {
+            name: Value(span.value, surety(kept[begin + span.start : begin + span.end]))
+            for name, span in best.filled.items()
+        }
+        return self._meaning(found, strict=strict)
 
-    def press(self, typed: str) -> Settled | More | None:
-        """What the keys pressed so far mean; None: this question has no use for them."""
-        match self._wants:
-            case Digits(least, most, finish):
-                return self._press_digits(typed, least, most, finish)
-            case Number(least, most, finish):
-                return self._press_number(typed, least, most, finish)
-            case Choices():
-                return self._press_choice(typed)
-            case FreeText():
-                return self._press_choice(typed) if self._begins_key(typed[0]) else None
+    def _meaning(self, found: dict[str, Value], *, strict: bool) -> Meaning | None:
+        own = self._question.to or ""
+        if not self._others:
+            return found[own]
+        if self._question.to is not None:
+            return Filled(found)
+        answer = found.pop("", None)
+        answers = (choice for choice in self._choices if answer and choice.value == answer.value)
+        choice = next(answers, None)
+        if found:
+            return Filled(found, choice)
+        return choice if strict else None  # amid other words it has to stand out: `_spotted`
 
-    def _begins_key(self, key: str) -> bool:
-        return any(known.startswith(key) for known in self._keys)
+    # Keys -------------------------------------------------------------------------------------
 
-    def _press_choice(self, typed: str) -> Settled | More:
-        sizes = (size for size in range(len(typed), 0, -1) if typed[:size] in self._keys)
-        size = next(sizes, 0)
-        meaning, rest = self._keys.get(typed[:size]), typed[size:] if size else ""
-        if any(key.startswith(typed) and key != typed for key in self._keys):
-            return More(meaning, rest)
-        return Settled(meaning, "" if rest == "#" else rest)
+    def press(self, typed: str, now: datetime) -> Settled | More | None:
+        """What the keys pressed so far mean; None: this question has no use for them.
 
-    def _press_digits(
-        self, typed: str, least: int, most: int | None, finish: str | None
-    ) -> Settled | More:
-        if not typed[0].isdecimal() and typed[0] != finish and self._begins_key(typed[0]):
-            return self._press_choice(typed)
-        for at, key in enumerate(typed):
-            if key == finish:
-                return Settled(Value(typed[:at]) if at >= least else None, typed[at + 1 :])
-            if not key.isdecimal():
-                return Settled(None)
-            if at + 1 == most:
-                return Settled(Value(typed[: at + 1]), typed[at + 1 :])
-        return More(Value(typed) if len(typed) >= least else None)
-
-    def _press_number(
-        self, typed: str, least: int, most: int | None, finish: str | None
-    ) -> Settled | More:
-        longest = None if most is None else len(str(most))
-        result = self._press_digits(typed, 1, longest, finish)
-        if isinstance(result.meaning, Value):
-            number = int(result.meaning.value)
-            fits = number >= least and (most is None or number <= most)
-            value = Value(number) if fits else None
-            if isinstance(result, More) and most is not None and number * 10 > most:
-                return Settled(value)
-            return More(value) if isinstance(result, More) else Settled(value, result.rest)
-        return result
+        Args:
+            now: chooses the year of a date.
+        """
+        if not typed:
+            return More(None)
+        entry = self._entry
+        if entry is None:
+            known = self._choices or self._options.begins(typed[0])
+            return self._options.press(typed) if known else None
+        if not entry.takes(typed[0]) and self._options.begins(typed[0]):
+            return self._options.press(typed)
+        return entry.press(typed, now)
 
 
-def _has_gap(heard: Sequence[str]) -> bool:
-    """Whether something between the first and the last word was not understood: a digit may be
-    missing there."""
-    known = [at for at, word in enumerate(heard) if word != UNKNOWN]
-    return bool(known) and UNKNOWN in heard[known[0] : known[-1]]
+def _is_yes_no(question: Question) -> bool:
+    wants = question.wants
+    return isinstance(wants, Choices) and any(isinstance(c.value, bool) for c in wants.choices)
+
+
+def _either(one: Still, other: Still) -> Still:
+    """Of two ways to understand the same words: what they are, and what they may become."""
+    both = {one, other}
+    if Still.OUTSIDE in both:
+        return (both - {Still.OUTSIDE} or both).pop()
+    if Still.COMPLETE in both and len(both) == 1:
+        return Still.COMPLETE
+    if both & {Still.COMPLETE, Still.EXTENDABLE}:
+        return Still.EXTENDABLE
+    return Still.OPEN if Still.OPEN in both else Still.PREFIX
+
+
+def _most_unknown(cut: Cut) -> int:
+    """Unknown sounds beside a value are breath or hesitation; many are speech to somebody else."""
+    return max(cut.covered // 2, 1)
+
+
+def _made_again(
+    question: Question, universals: Sequence[Universal], tag: str, others: Sequence[Question]
+) -> Expectation:
+    language = language_of(tag)
+    assert language is not None, "it was known when the flow was read"  # noqa: S101
+    return Expectation(question, universals, language, others=others)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,7 @@ import simpleeval
 from voicebot.flow.yamlfile import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
 CALL_NAMES: Final = ("id", "caller", "called", "started", "language", "node")
 """What `call.NAME` may be."""
@@ -27,19 +28,14 @@ FUNCTIONS: Final[Mapping[str, tuple[int, int]]] = {
     "now": (0, 0),
     "today": (0, 0),
     "len": (1, 1),
+    "hours": (1, 1),
     "int": (1, 1),
     "default": (2, 2),
 }
 """Each function with the least and the most arguments it takes."""
 
-FILTERS: Final[Mapping[str, Callable[[object], str]]] = {
-    "digits": lambda value: " ".join(spoken_digits(value)),
-    "spell": lambda value: ", ".join(c.upper() for c in as_text(value) if not c.isspace()),
-    "upper": lambda value: as_text(value).upper(),
-}
-
-_LATER: Final = ("date", "time", "money", "hours")
-"""Filters and functions of the language that this version does not have yet."""
+FILTERS: Final = ("date", "time", "digits", "spell", "money", "phone", "number", "upper")
+"""How a value is said; all but `upper` depend on the language of the call."""
 
 _LARGEST: Final = 10**100
 """A number beyond it is a mistake, and one that grows by every turn would stop the daemon."""
@@ -49,6 +45,7 @@ _ALLOWED = (
     | ast.UnaryOp | ast.Not | ast.USub | ast.BinOp | ast.Add | ast.Sub | ast.Mult | ast.Div
     | ast.FloorDiv | ast.Mod | ast.Compare | ast.Eq | ast.NotEq | ast.Lt | ast.LtE | ast.Gt
     | ast.GtE | ast.In | ast.NotIn | ast.IfExp | ast.Call | ast.Tuple | ast.List | ast.Attribute
+    | ast.Subscript
 )  # fmt: skip
 
 
@@ -118,20 +115,19 @@ def parse_template(text: str) -> Template:
     """Split a text at its `${}`.  Raises ExpressionError; `$${` stands for a plain `${`."""
     parts: list[str | Expression] = []
     literal, at = "", 0
-    while at < len(text):
-        if text.startswith("$${", at):
-            literal += "${"
-            at += 3
-        elif text.startswith("${", at):
-            end = _closing_brace(text, at + 2)
-            if literal:
-                parts.append(literal)
-                literal = ""
-            parts.append(parse_expression(text[at + 2 : end]))
-            at = end + 1
-        else:
-            literal += text[at]
-            at += 1
+    while (found := text.find("${", at)) >= 0:
+        if text.startswith("$", found - 1) and found > at:
+            literal += text[at : found - 1] + "${"
+            at = found + 2
+            continue
+        literal += text[at:found]
+        if literal:
+            parts.append(literal)
+            literal = ""
+        end = _closing_brace(text, found + 2)
+        parts.append(parse_expression(text[found + 2 : end]))
+        at = end + 1
+    literal += text[at:]
     if literal or not parts:
         parts.append(literal)
     return Template(tuple(parts))
@@ -187,16 +183,13 @@ def _check_call(node: ast.Call, source: str) -> None:
 
 
 def _check_member(node: ast.Attribute, source: str) -> None:
-    if not (isinstance(node.value, ast.Name) and node.value.id == "call"):
-        raise ExpressionError(f'"{source}": only call has members, written call.NAME')
-    if node.attr not in CALL_NAMES:
+    of_call = isinstance(node.value, ast.Name) and node.value.id == "call"
+    if of_call and node.attr not in CALL_NAMES:
         near = did_you_mean(node.attr, CALL_NAMES) or "; there is " + ", ".join(CALL_NAMES)
         raise ExpressionError(f'"{source}": call has no "{node.attr}"{near}')
 
 
-def _unknown(what: str, name: str, known: Mapping[str, object]) -> str:
-    if name in _LATER:
-        return f'the {what} "{name}" belongs to the flow language, but this version has it not yet'
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
     near = did_you_mean(name, known) or "; there is " + ", ".join(known)
     return f'no {what} is called "{name}"{near}'
 
@@ -204,27 +197,29 @@ def _unknown(what: str, name: str, known: Mapping[str, object]) -> str:
 # Evaluating ------------------------------------------------------------------------------------
 
 
-def evaluate(
-    expression: Expression,
-    variables: Mapping[str, object],
-    functions: Mapping[str, Callable[..., object]],
-) -> object:
-    """The value of an expression.
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an expression is evaluated in."""
 
-    Args:
-        variables: every variable and `call` (a mapping of CALL_NAMES).
-        functions: `now` and `today`; the others are here.
+    variables: Mapping[str, object]
+    """Every variable, and `call` (a mapping of CALL_NAMES)."""
+    functions: Mapping[str, Callable[..., object]]
+    """`now`, `today` and `hours`; the others are here."""
+    say: Callable[[str, object], str]
+    """(filter, value) → how it is said in the language of the call; ValueError: it is no such value."""
+
+
+def evaluate(expression: Expression, around: Surroundings) -> object:
+    """The value of an expression.
 
     Raises:
         ExpressionError: a wrong type, a division by zero, an absent variable, too large a result.
     """
-    evaluator = simpleeval.EvalWithCompoundTypes(
-        names={**_WORDS, **variables}, functions={**_PURE_FUNCTIONS, **functions}
-    )
+    evaluator = _Evaluator(around)
     try:
         value: object = evaluator.eval(expression.source, previously_parsed=expression.tree)
         for name in expression.filters:
-            value = FILTERS[name](value)
+            value = as_text(value).upper() if name == "upper" else around.say(name, value)
     except (simpleeval.InvalidExpression, ArithmeticError, LookupError, TypeError, ValueError) as e:
         raise ExpressionError(f'"{expression.source}": {e}') from None
     except RecursionError:
@@ -234,20 +229,45 @@ def evaluate(
     return value
 
 
-def fill(
-    template: Template,
-    variables: Mapping[str, object],
-    functions: Mapping[str, Callable[..., object]],
-) -> object:
+class _Evaluator(simpleeval.EvalWithCompoundTypes):  # type: ignore[misc]
+    """simpleeval, but `x.y` and `x[y]` look into mappings and lists and at nothing else."""
+
+    def __init__(self, around: Surroundings) -> None:
+        super().__init__(
+            names={**_WORDS, **around.variables},
+            functions={**_PURE_FUNCTIONS, **around.functions},
+        )
+        self.nodes[ast.Attribute] = self._member
+        self.nodes[ast.Subscript] = self._item
+
+    def _member(self, node: ast.Attribute) -> object:
+        owner = self._eval(node.value)
+        if not isinstance(owner, Mapping):
+            raise TypeError(f"{ast.unparse(node.value)} has no members, so no .{node.attr}")
+        return owner.get(node.attr)
+
+    def _item(self, node: ast.Subscript) -> object:
+        owner, key = self._eval(node.value), self._eval(node.slice)
+        if isinstance(owner, Mapping):
+            return owner.get(key)
+        if isinstance(owner, list | tuple | str) and isinstance(key, int):
+            if -len(owner) <= key < len(owner):
+                item: object = owner[key]
+                return item
+            raise LookupError(f"{ast.unparse(node.value)} has no item {key}")
+        raise TypeError(f"{ast.unparse(node.value)} has no items")
+
+
+def fill(template: Template, around: Surroundings) -> object:
     """The value of a template: of a single `${}` the value itself, else the joined text.
 
     Raises:
         ExpressionError: as evaluate().
     """
     if len(template.parts) == 1 and isinstance(template.parts[0], Expression):
-        return evaluate(template.parts[0], variables, functions)
+        return evaluate(template.parts[0], around)
     return "".join(
-        part if isinstance(part, str) else as_text(evaluate(part, variables, functions))
+        part if isinstance(part, str) else as_text(evaluate(part, around))
         for part in template.parts
     )
 
@@ -261,11 +281,6 @@ def as_text(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
-
-
-def spoken_digits(value: object) -> Iterator[str]:
-    """The characters of a number or code one by one, as "1 2 3"; spaces and dashes are left out."""
-    return (c for c in as_text(value) if c.isalnum())
 
 
 def _to_int(value: Any) -> int:  # noqa: ANN401 - whatever the flow gives it

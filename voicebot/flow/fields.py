@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
-from voicebot.flow import entities, model, yamlfile
+from voicebot.flow import model, yamlfile
 from voicebot.flow.answers import AnswerError, Phrase, phrases
 from voicebot.flow.expressions import (
     Expression,
@@ -22,12 +22,18 @@ from voicebot.flow.expressions import (
     parse_expression,
     parse_template,
 )
+from voicebot.flow.spoken import Language, language_of
 from voicebot.flow.yamlfile import Finding, Mark, Node, Severity, did_you_mean
 
 _Parsed = TypeVar("_Parsed")
 
 KEYS: Final = "0123456789*#ABCD"
 RESERVED: Final = ("call", "true", "false", "null")
+TAG: Final = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?-([A-Z]{2}|[0-9]{3})")
+"""A language tag with its region, which tells a translation from other keys ("no")."""
+DEFAULT_LANGUAGE: Final = "en-US"
+_AUTHORS: Final = ("vars", "set", "with", "tag", "return", "json", "query", "headers", "tests")
+"""Keys below which the names are the author's own."""
 DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m)")
 
 
@@ -37,9 +43,10 @@ class Fields:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.findings: list[Finding] = []
-        self.library: dict[str, tuple[str, ...]] = {}
-        """The flow's `answers:`."""
-        self.lexicon = entities.ENGLISH
+        self.languages: dict[str, Language] = {DEFAULT_LANGUAGE: _known(DEFAULT_LANGUAGE)}
+        """By tag: the languages of the flow, its own first."""
+        self._library: dict[str, dict[str, tuple[str, ...]]] = {}
+        """By language and name: the flow's `answers:`."""
         self._unclear: set[Mark] = set()
         """Mappings with an unknown key: what they seem to lack is likely to be that."""
 
@@ -53,24 +60,20 @@ class Fields:
         if isinstance(node, yamlfile.Mapping) and node.mark not in self._unclear:
             self.error(node.mark, message)
 
-    def later(self, name: str, mark: Mark) -> None:
-        self.error(
-            mark, f'"{name}" belongs to the flow language, but this version does not run it yet'
-        )
-
     # Keys with values ----------------------------------------------------------------------
 
-    def fields(
-        self, node: Node, what: str, allowed: tuple[str, ...], later: tuple[str, ...] = ()
-    ) -> dict[str, Node]:
+    def fields(self, node: Node, what: str, allowed: tuple[str, ...]) -> dict[str, Node]:
         """The keys of a mapping; those that are not allowed are findings.
 
         Args:
             what: names the mapping in a message ("a menu").
-            later: keys of the language that this version does not know yet.
         """
         if not isinstance(node, yamlfile.Mapping):
-            self.error(node.mark, f"{what} is written as keys with values: {', '.join(allowed)}")
+            if isinstance(node, yamlfile.Scalar) and node.text and "goto" in allowed:
+                written = f"a way on: write {{goto: {node.text}}}"
+            else:
+                written = f"written as keys with values: {', '.join(allowed)}"
+            self.error(node.mark, f"{what} is {written}")
             return {}
         found: dict[str, Node] = {}
         for key, value in node.entries:
@@ -78,11 +81,8 @@ class Fields:
                 found[key.text] = value
                 continue
             self._unclear.add(node.mark)
-            if key.text in later:
-                self.later(key.text, key.mark)
-            else:
-                near = did_you_mean(key.text, allowed) or "; there is " + ", ".join(allowed)
-                self.error(key.mark, f'{what} has no "{key.text}"{near}')
+            near = did_you_mean(key.text, allowed) or "; there is " + ", ".join(allowed)
+            self.error(key.mark, f'{what} has no "{key.text}"{near}')
         return found
 
     def entries(self, node: Node | None, what: str) -> list[tuple[yamlfile.Scalar, Node]]:
@@ -123,6 +123,10 @@ class Fields:
             if not node.text.strip():
                 self.error(node.mark, "there is nothing to say: write a text")
             return model.TextPrompt(self.template(node), node.mark)
+        translations = self._translations(node)
+        if translations is not None:
+            said = {tag: self._prompt(text) for tag, text in translations}
+            return model.Translated({t: p for t, p in said.items() if p is not None}, node.mark)
         keys = self.fields(node, "a prompt", ("prompt", "file", "text"))
         if "prompt" in keys:
             return model.PromptRef(self.text(keys["prompt"], "prompt"), keys["prompt"].mark)
@@ -135,32 +139,97 @@ class Fields:
         self.missing(node, "a prompt is a text, {prompt: name} or {file: path, text: words}")
         return None
 
+    # Languages -----------------------------------------------------------------------------
+
+    def read_languages(self, root: Node, own: Node | None) -> None:
+        """Find every language that a call of this flow may be in."""
+        tags = {self.text(own, "language"): own.mark} if own is not None else {}
+        for tag, mark in _tags(root):
+            tags.setdefault(tag, mark)
+        known = {tag: language_of(tag) for tag in tags}
+        for tag, mark in tags.items():
+            if known[tag] is None and tag != "…":
+                self.error(
+                    mark,
+                    f'the language "{tag}" is not known here: write one such as en-US, de-DE or '
+                    "es-ES",
+                )
+        found = {tag: language for tag, language in known.items() if language is not None}
+        if own is None:
+            found = {DEFAULT_LANGUAGE: _known(DEFAULT_LANGUAGE)} | found
+        if found:
+            self.languages = found
+
+    @property
+    def language(self) -> str:
+        """The tag of the flow's own language."""
+        return next(iter(self.languages))
+
+    def _translations(self, node: Node) -> list[tuple[str, Node]] | None:
+        """The values by language tag, where that is what the keys are."""
+        if not isinstance(node, yamlfile.Mapping) or not _is_translated(node):
+            return None
+        return [(key.text, value) for key, value in node.entries]
+
+    def _in_language(self, node: Node, tag: str) -> Node | None:
+        """What holds in that language."""
+        translations = self._translations(node)
+        return node if translations is None else dict(translations).get(tag)
+
     # Answers and keys ----------------------------------------------------------------------
 
     def read_library(self, node: Node | None) -> None:
         """Take over the flow's `answers:`, which all templates may refer to."""
-        written = {key.text: self.texts(value) for key, value in self.entries(node, "answers")}
-        self.library = {name: tuple(t for t, _ in texts) for name, texts in written.items()}
-        # What is wrong is told once, here, and not again wherever the name is used.
-        self.library = {
-            name: tuple(t for t, mark in texts if self.expanded(t, mark)) or (name,)
-            for name, texts in written.items()
-        }
+        entries = self.entries(node, "answers")
+        for tag in self.languages:
+            written: dict[str, list[tuple[str, Mark]]] = {}
+            for key, value in entries:
+                here = self._in_language(value, tag)
+                written[key.text] = self.texts(here) if here is not None else []
+            self._library[tag] = {name: tuple(t for t, _ in t_m) for name, t_m in written.items()}
+            # What is wrong is told once, here, and not again wherever the name is used.
+            self._library[tag] = {
+                name: tuple(t for t, mark in texts if self.expanded(t, mark, tag)) or (name,)
+                for name, texts in written.items()
+            }
 
-    def phrases(self, node: Node | None) -> tuple[Phrase, ...]:
+    def library(self, name: str, tag: str) -> tuple[str, ...]:
+        """The templates that the flow's `answers:` have under that name."""
+        return self._library.get(tag, {}).get(name, ())
+
+    def phrases(self, node: Node | None) -> model.Said:
+        """What is said, in each language of the flow."""
+        if node is None:
+            return dict.fromkeys(self.languages, ())
+        return {tag: self._phrases(self._in_language(node, tag), tag) for tag in self.languages}
+
+    def _phrases(self, node: Node | None, tag: str) -> tuple[Phrase, ...]:
         found: dict[Phrase, None] = {}
-        for template, mark in self.texts(node) if node else ():
-            found.update(dict.fromkeys(self.expanded(template, mark)))
+        for template, mark in self.texts(node) if node is not None else ():
+            found.update(dict.fromkeys(self.expanded(template, mark, tag)))
         return tuple(found)
 
-    def expanded(self, template: str, mark: Mark) -> tuple[Phrase, ...]:
+    def written(self, node: Node | None) -> Iterator[str]:
+        """The templates themselves, of all languages."""
+        if node is not None:
+            for tag in self.languages:
+                here = self._in_language(node, tag)
+                yield from (text for text, _ in self.texts(here)) if here is not None else ()
+
+    def expanded(self, template: str, mark: Mark, tag: str) -> tuple[Phrase, ...]:
+        library = self._library.get(tag, {})
         try:
-            return phrases(template, self.library)
+            return phrases(template, library)
         except AnswerError as error:
             near = re.search(r"<(.+)> is not one", str(error))
-            hint = did_you_mean(near[1], self.library) if near else ""
-            self.error(mark, f"{error}{hint}")
+            hint = did_you_mean(near[1], library) if near else ""
+            self._once(mark, f"{error}{hint}")
             return ()
+
+    def _once(self, mark: Mark, message: str) -> None:
+        """One template may be read for several languages, and is wrong in the same way in each."""
+        if Finding(mark, Severity.ERROR, message) not in self.findings:
+            self.error(mark, message)
 
     def keys(self, node: Node | None) -> tuple[str, ...]:
         found: list[str] = []
@@ -170,6 +239,18 @@ class Fields:
             else:
                 found.append(text)
         return tuple(found)
+
+    def finish_key(self, node: Node | None) -> str | None:
+        """The key that ends an entry: "#" where nothing is written, None where null is."""
+        if node is None:
+            return "#"
+        return None if _is_null(node) else self.end_key(node, "finish")
+
+    def end_key(self, node: Node, what: str) -> str:
+        key = self.text(node, what)
+        if key not in ("#", "*"):
+            self.error(node.mark, f'`{what}` is the key "#" or "*", in quotes')
+        return key
 
     # Texts and expressions -----------------------------------------------------------------
 
@@ -182,7 +263,7 @@ class Fields:
     def text(self, node: Node, what: str) -> str:
         if isinstance(node, yamlfile.Scalar) and not _is_null(node):
             return node.text
-        self.error(node.mark, f"{what} is a text")
+        self._once(node.mark, f"{what} is a text")
         return "…"  # stands for what the author will write, so that it is told once
 
     def template(self, node: Node) -> Template:
@@ -190,6 +271,20 @@ class Fields:
             self.error(node.mark, "a text belongs here")
             return literal("")
         return self._parsed(node, parse_template) or literal("")
+
+    def value(self, node: Node) -> Template | model.Constant:
+        """A scalar: itself, as text, number, true, false or null, or a template."""
+        if isinstance(node, yamlfile.Scalar) and "${" not in node.text:
+            return node.value
+        return self.template(node)
+
+    def data(self, node: Node) -> model.Data:
+        """A value with templates in it at any depth."""
+        if isinstance(node, yamlfile.Mapping):
+            return {key.text: self.data(value) for key, value in node.entries}
+        if isinstance(node, yamlfile.Sequence):
+            return tuple(self.data(item) for item in node.items)
+        return self.value(node)
 
     def expression(self, node: Node) -> Expression:
         nothing = parse_expression("null")
@@ -230,6 +325,34 @@ class Fields:
         self.error(node.mark, f"{what} is a whole number, {least} or more")
         return least
 
+    def number(self, node: Node, what: str) -> float:
+        value = yamlfile.plain(node)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return value
+        self.error(node.mark, f"{what} is a number")
+        return 0
+
+    def one_of(self, node: Node, what: str, allowed: tuple[str, ...]) -> str:
+        """One of a few words; the first stands for what is none of them."""
+        text = self.text(node, what)
+        if text in allowed or text == "…":
+            return text if text in allowed else allowed[0]
+        listed = " or ".join(filter(None, [", ".join(allowed[:-1]), allowed[-1]]))
+        self.error(node.mark, f"{what} is {listed}{did_you_mean(text, allowed)}")
+        return allowed[0]
+
+    def currency(self, node: Node) -> str | None:
+        """A currency that can be said in every language of the flow."""
+        text = self.text(node, "currency")
+        known = [language.money.currencies for language in self.languages.values()]
+        if all(text in currencies for currencies in known):
+            return text
+        if text != "…":
+            both = sorted(set(known[0]).intersection(*known))
+            near = did_you_mean(text, both) or "; there is " + ", ".join(both)
+            self.error(node.mark, f'"{text}" is not a currency that can be said here{near}')
+        return None
+
     def truth(self, node: Node, what: str) -> bool:
         value = yamlfile.plain(node)
         if not isinstance(value, bool):
@@ -244,6 +367,32 @@ class Fields:
             return float(found[1]) * {"ms": 0.001, "s": 1.0, "m": 60.0}[found[2]]
         self.error(node.mark, f'"{text}" is not a duration: write 5s, 300ms or 2m')
         return 1.0
+
+
+def _known(tag: str) -> Language:
+    language = language_of(tag)
+    assert language is not None, tag  # noqa: S101 - the language that is always there
+    return language
+
+
+def _is_translated(node: yamlfile.Mapping) -> bool:
+    return bool(node.entries) and all(TAG.fullmatch(key.text) for key, _ in node.entries)
+
+
+def _tags(node: Node) -> Iterator[tuple[str, Mark]]:
+    """Every language tag in a file: those of translations and of `language` steps."""
+    if isinstance(node, yamlfile.Sequence):
+        for item in node.items:
+            yield from _tags(item)
+    elif isinstance(node, yamlfile.Mapping):
+        translated = _is_translated(node)
+        for key, value in node.entries:
+            if translated:
+                yield key.text, key.mark
+            elif key.text == "language" and isinstance(value, yamlfile.Scalar) and value.text:
+                yield value.text, value.mark
+            if key.text not in _AUTHORS:
+                yield from _tags(value)
 
 
 def _is_null(node: Node) -> bool:

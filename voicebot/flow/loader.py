@@ -1,52 +1,84 @@
 """A flow file → model.Flow, with every mistake of its shape at its place.
 
-Knows the file's own keys, the steps and the ways on.  Must not know the questions (questions.py),
-how a value is written (fields.py), how the parts of a flow hang together (check.py) or how a call
-goes through it (dialog.py).  The only file of this room, with yamlfile, that reads files.
+Knows the file's own keys, and the other files that it calls.  Must not know the steps (steps.py),
+how the parts of a flow hang together (check.py) or how a call goes through it (dialog.py).  The only
+file of this room, with yamlfile, that reads files.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from voicebot.flow import entities, model, yamlfile
+from voicebot.flow import model, yamlfile
+from voicebot.flow.conversations import Conversations
 from voicebot.flow.expectation import Expectation
 from voicebot.flow.expressions import Template
 from voicebot.flow.fields import Fields
-from voicebot.flow.questions import DEFAULTS, WAY, WAY_LATER, Questions
+from voicebot.flow.questions import DEFAULTS, WAY
+from voicebot.flow.steps import Steps
 from voicebot.flow.yamlfile import Finding, Mark, Node, Severity, did_you_mean
 
 VERSION: Final = 1
 
 _TOP = ("voicebot", "flow", "language", "start", "vars", "prompts", "answers", "defaults", "on",
         "nodes", "tests")  # fmt: skip
-_VERBS = ("say", "menu", "ask", "set", "if", "goto", "log", "wait", "hangup", "repeat")
-_LATER = ("form", "call", "return", "http", "transfer", "record", "tag", "language")
 _ENDINGS = ("failed", "error", "hangup")
 
 
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """The flow that calls the one being read."""
+
+    path: Path
+    universals: tuple[model.Universal, ...]
+    """What is heard in its questions."""
+    caller: _Caller | None
+
+    def paths(self) -> tuple[Path, ...]:
+        return (self.path, *(self.caller.paths() if self.caller else ()))
+
+
 def load_flow(path: Path) -> tuple[model.Flow | None, list[Finding]]:
-    """Read one flow file.
+    """Read one flow file, and those that it calls.
 
     Returns:
         The flow, or None when an error keeps it from being used; and all findings, sorted.
     """
+    return _load(path, None)
+
+
+def read_flow(path: Path) -> tuple[model.Flow | None, list[Finding]]:
+    """As load_flow(), but gives the flow also where it has errors, as far as it could be read.
+
+    That is for the proofs that hold of a part of a flow, so that all findings are told at once.
+    """
+    return _read(path, None)
+
+
+def _load(path: Path, caller: _Caller | None) -> tuple[model.Flow | None, list[Finding]]:
+    flow, findings = _read(path, caller)
+    broken = any(f.severity is Severity.ERROR for f in findings)
+    return (None if broken else flow), findings
+
+
+def _read(path: Path, caller: _Caller | None) -> tuple[model.Flow | None, list[Finding]]:
     root, findings = yamlfile.load(path)
     if root is None:
         return None, findings
-    reader = _Reader(path)
+    reader = _Reader(path, caller)
     flow = reader.flow(root)
-    findings = _told_once(findings, reader.fields.findings)
-    broken = any(f.severity is Severity.ERROR for f in findings)
-    return (None if broken else flow), yamlfile.sort_findings(findings)
+    findings = [*_told_once(findings, reader.fields.findings), *reader.of_called]
+    return flow, yamlfile.sort_findings(findings)
 
 
 def _told_once(of_yaml: list[Finding], of_flow: list[Finding]) -> list[Finding]:
     """Both; where both find fault with one place, YAML's is the cause ("a # starts a comment")."""
     wrong = {finding.mark for finding in of_flow}
-    causes = [Finding(f.mark, Severity.ERROR, f.message) if f.mark in wrong else f for f in of_yaml]
+    causes = [replace(f, severity=Severity.ERROR) if f.mark in wrong else f for f in of_yaml]
     places = {finding.mark for finding in of_yaml}
     return [*causes, *(f for f in of_flow if f.mark not in places)]
 
@@ -54,29 +86,37 @@ def _told_once(of_yaml: list[Finding], of_flow: list[Finding]) -> list[Finding]:
 class _Reader:
     """Walks the nodes of one file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, caller: _Caller | None) -> None:
         self.path = path
         self.fields = Fields(path)
-        self.questions = Questions(self.fields, self.way)
-        self.sets: list[model.Set] = []
+        self.steps = Steps(self.fields, self._called)
+        self.of_called: list[Finding] = []
+        """What is wrong in the flows that are called."""
+        self._caller = caller
+        self._nodes_named: frozenset[str] = frozenset()
+        self._heads: tuple[model.Universal, ...] = ()
+        """The universals as far as a called flow needs them: what is heard, not where it leads."""
+        self._loaded: dict[Path, model.Flow | None] = {}
 
     # The file ------------------------------------------------------------------------------
 
     def flow(self, root: Node) -> model.Flow:
-        fields = self.fields
+        fields, questions = self.fields, self.steps.questions
         keys = fields.fields(root, "a flow", _TOP)
         self._version(keys.get("voicebot"), root)
-        if "language" in keys:
-            self._language(keys["language"])
+        fields.read_languages(root, keys.get("language"))
         fields.read_library(keys.get("answers"))
         if "defaults" in keys:
             self._defaults(keys["defaults"])
+        self._nodes_named = _names(keys.get("nodes"))
         universals, endings = self._events(keys.get("on"))
         nodes = self._nodes(keys.get("nodes"), root)
         start = fields.text(keys["start"], "start") if "start" in keys else next(iter(nodes), "")
+        inherited = _not_of_the_same_name(self._caller, universals)
         return model.Flow(
             name=fields.text(keys["flow"], "flow") if "flow" in keys else self.path.stem,
-            language=fields.text(keys["language"], "language") if "language" in keys else "en-US",
+            language=fields.language,
+            languages=tuple(fields.languages),
             start=start,
             variables=self._variables(keys.get("vars")),
             prompts={
@@ -84,17 +124,33 @@ class _Reader:
                 for key, value in fields.entries(keys.get("prompts"), "prompts")
             },
             universals=universals,
+            inherited=inherited,
             failed=endings.get("failed"),
             error=endings.get("error"),
             hangup=endings.get("hangup"),
             nodes=nodes,
+            currency=questions.currency(),
             path=self.path,
             start_mark=keys.get("start", root).mark,
-            expectations={
-                q: Expectation(q, universals, fields.lexicon) for q in self.questions.found
-            },
-            secrets=_secrets(self.questions.found, self.sets),
+            expectations=self._expectations((*universals, *inherited)),
+            secrets=_secrets(self.steps),
+            asks_secret=any(question.secret for question in questions.found)
+            or any(flow.asks_secret for flow in self._loaded.values() if flow is not None),
+            tests=Conversations(fields).read(keys["tests"]) if "tests" in keys else (),
         )
+
+    def _expectations(
+        self, heard: tuple[model.Universal, ...]
+    ) -> dict[tuple[model.Question, str], Expectation]:
+        beside: dict[model.Question, tuple[model.Question, ...]] = {}
+        for form in self.steps.questions.forms:
+            for question in (*form.slots, *([form.confirm] if form.confirm else ())):
+                beside[question] = tuple(slot for slot in form.slots if slot is not question)
+        return {
+            (question, tag): Expectation(question, heard, language, others=beside.get(question, ()))
+            for question in self.steps.questions.found
+            for tag, language in self.fields.languages.items()
+        }
 
     def _version(self, node: Node | None, root: Node) -> None:
         if node is None:
@@ -107,22 +163,13 @@ class _Reader:
                 f"this voicebot reads version {VERSION} of the language: write `voicebot: {VERSION}`",
             )
 
-    def _language(self, node: Node) -> None:
-        found = entities.lexicon(self.fields.text(node, "language"))
-        if found is None:
-            self.fields.error(
-                node.mark, "the language is not known here; there is en-US (any en-…)"
-            )
-        else:
-            self.fields.lexicon = found
-
     def _defaults(self, node: Node) -> None:
         if isinstance(node, yamlfile.Mapping):
             for key, _ in node.entries:
                 if key.text == "timeout":
                     self.fields.error(key.mark, "among the defaults it is called `no_input: 5s`")
                     return
-        self.questions.defaults = self.fields.fields(node, "defaults", DEFAULTS)
+        self.steps.questions.defaults = self.fields.fields(node, "defaults", DEFAULTS)
 
     def _variables(self, node: Node | None) -> dict[str, model.Constant]:
         found: dict[str, model.Constant] = {}
@@ -139,32 +186,31 @@ class _Reader:
 
     def _events(
         self, node: Node | None
-    ) -> tuple[tuple[model.Universal, ...], dict[str, model.Block]]:
-        universals: list[model.Universal] = []
-        endings: dict[str, model.Block] = {}
-        for key, value in self.fields.entries(node, "on"):
-            name = key.text
-            if name in _ENDINGS:
-                keys = self.fields.fields(value, f"on: {name}", WAY, WAY_LATER)
-                endings[name] = self.way(keys, value.mark)
-            else:
-                universals.append(self._universal(key, value))
-        return tuple(universals), endings
+    ) -> tuple[tuple[model.Universal, ...], dict[str, model.Handler]]:
+        entries = self.fields.entries(node, "on")
+        heads = [self._head(key, value) for key, value in entries if key.text not in _ENDINGS]
+        self._heads = tuple(head for head, _ in heads)
+        universals = tuple(
+            replace(head, way=(*self.steps.way(keys, head.mark), model.Repeat(head.mark)))
+            for head, keys in heads
+        )
+        endings: dict[str, model.Handler] = {}
+        for key, value in entries:
+            if key.text in _ENDINGS:
+                keys = self.fields.fields(value, f"on: {key.text}", WAY)
+                endings[key.text] = model.Handler(self.steps.way(keys, value.mark), value.mark)
+        return universals, endings
 
-    def _universal(self, name: yamlfile.Scalar, node: Node) -> model.Universal:
-        keys = self.fields.fields(node, f"on: {name.text}", ("answers", "keys", *WAY), WAY_LATER)
+    def _head(self, name: yamlfile.Scalar, node: Node) -> tuple[model.Universal, dict[str, Node]]:
+        keys = self.fields.fields(node, f"on: {name.text}", ("answers", "keys", *WAY))
         if "answers" not in keys and "keys" not in keys:
             near = did_you_mean(name.text, _ENDINGS)
             self.fields.missing(
                 node, f'"{name.text}" is never heard: give it answers or keys{near}'
             )
-        return model.Universal(
-            name=name.text,
-            phrases=self.fields.phrases(keys.get("answers")),
-            keys=self.fields.keys(keys.get("keys")),
-            way=(*self.way(keys, node.mark), model.Repeat(node.mark)),
-            mark=node.mark,
-        )
+        said = self.fields.phrases(keys.get("answers"))
+        pressed = self.fields.keys(keys.get("keys"))
+        return model.Universal(name.text, said, pressed, (), node.mark), keys
 
     def _nodes(self, node: Node | None, root: Node) -> dict[str, model.Node]:
         if node is None:
@@ -174,172 +220,69 @@ class _Reader:
         if not entries and not self.fields.findings:
             self.fields.error(node.mark, "the flow has no nodes: add at least one")
         return {
-            key.text: model.Node(key.text, self.block(value), value.mark) for key, value in entries
+            key.text: model.Node(key.text, self.steps.block(value), value.mark)
+            for key, value in entries
         }
 
-    # Steps ---------------------------------------------------------------------------------
+    # Called flows --------------------------------------------------------------------------
 
-    def block(self, node: Node) -> model.Block:
-        """A list of steps, or one step that stands alone."""
-        items = node.items if isinstance(node, yamlfile.Sequence) else (node,)
-        if not items:
-            self.fields.error(node.mark, "there is no step here: add one, for example `- hangup`")
-        return tuple(step for step in map(self.step, items) if step is not None)
-
-    def step(self, node: Node) -> model.Step | None:
-        if isinstance(node, yamlfile.Scalar):
-            return self._bare_step(node)
-        if isinstance(node, yamlfile.Sequence):
-            self.fields.error(
-                node.mark, "a step is one verb with its values, not a list: take out one `-`"
-            )
+    def _called(self, name: str, mark: Mark) -> model.Flow | None:
+        """The flow that a call names; None for a node, and for what is not there (check.py)."""
+        if name in self._nodes_named:
             return None
-        names = [key.text for key, _ in node.entries]
-        verbs = [name for name in names if name in _VERBS]
-        if not verbs:
-            self._no_verb(node)
+        path = find_flow(self.path.parent, name)
+        if path is None:
             return None
-        if len(verbs) > 1:
-            second = next(key for key, _ in node.entries if key.text == verbs[1])
-            self.fields.error(
-                second.mark,
-                f'a step has one verb, this one has "{verbs[0]}" and "{verbs[1]}": '
-                f"begin a new step with `- {verbs[1]}:`",
-            )
+        caller = _Caller(self.path, self._heard_here(), self._caller)
+        if path.resolve() in [p.resolve() for p in caller.paths()]:
+            self.fields.error(mark, f'the flow "{name}" is called from itself: it would never end')
             return None
-        return self._verb(verbs[0], node)
+        if path not in self._loaded:
+            flow, findings = _load(path, caller)
+            self._loaded[path] = flow
+            self.of_called += findings
+        if self._loaded[path] is None:
+            self.fields.error(mark, f'the flow "{name}" has errors: correct {path}')
+        return self._loaded[path]
 
-    def _bare_step(self, node: yamlfile.Scalar) -> model.Step | None:
-        if node.text == "hangup":
-            return model.HangUp(node.mark)
-        if node.text == "repeat":
-            return model.Repeat(node.mark)
-        if node.text in _VERBS:
-            self.fields.error(node.mark, f'"{node.text}" needs a value: write `- {node.text}: …`')
-        elif node.text in _LATER:
-            self.fields.later(node.text, node.mark)
-        elif not node.text:
-            self.fields.error(node.mark, "there is no step here: add one, for example `- hangup`")
-        else:
-            near = did_you_mean(node.text, _VERBS)
-            self.fields.error(
-                node.mark,
-                f'"{node.text}" is not a step; there is hangup, repeat, and `verb: value`{near}',
-            )
-        return None
-
-    def _no_verb(self, node: yamlfile.Mapping) -> None:
-        if not node.entries:
-            self.fields.error(
-                node.mark, "an empty step: it needs a verb, one of " + ", ".join(_VERBS)
-            )
-            return
-        later = next((key for key, _ in node.entries if key.text in _LATER), None)
-        if later is not None:
-            self.fields.later(later.text, later.mark)
-            return
-        first = node.entries[0][0]
-        near = did_you_mean(first.text, _VERBS) or "; there is " + ", ".join(_VERBS)
-        self.fields.error(first.mark, f'"{first.text}" is not a verb{near}')
-
-    def _verb(  # noqa: C901 - a row for each verb
-        self, verb: str, node: yamlfile.Mapping
-    ) -> model.Step | None:
-        allowed = ("if", "then", "else") if verb == "if" else (verb,)
-        keys = self.fields.fields(node, f"a step `{verb}`", allowed)
-        value = keys[verb]
-        match verb:
-            case "say":
-                return model.Say(self.fields.prompts(value), value.mark)
-            case "menu":
-                return self.questions.menu(value)
-            case "ask":
-                return self.questions.ask(value)
-            case "set":
-                return self._set(value)
-            case "if":
-                return self._if(keys, node)
-            case "goto":
-                return model.Goto(self.fields.text(value, "goto"), value.mark)
-            case "log":
-                return model.Log(self.fields.template(value), value.mark)
-            case "wait":
-                return model.Wait(self.fields.duration(value), value.mark)
-            case "hangup":
-                return model.HangUp(value.mark)
-            case _:
-                return model.Repeat(value.mark)
-
-    def _set(self, node: Node) -> model.Set:
-        values: list[tuple[str, Template | model.Constant, Mark]] = []
-        if not isinstance(node, yamlfile.Mapping) or not node.entries:
-            self.fields.error(node.mark, "`set` is written as names with values: `set: {x: 1}`")
-            return model.Set((), node.mark)
-        for key, value in node.entries:
-            name = self.fields.variable(key.text, key.mark)
-            if isinstance(value, yamlfile.Scalar) and "${" not in value.text:
-                values.append((name, value.value, value.mark))
-            else:
-                values.append((name, self.fields.template(value), value.mark))
-        step = model.Set(tuple(values), node.mark)
-        self.sets.append(step)
-        return step
-
-    def _if(self, keys: dict[str, Node], node: Node) -> model.If:
-        if "then" not in keys and "else" not in keys:
-            self.fields.missing(node, "an `if` needs `then:` or `else:` with steps")
-        return model.If(
-            condition=self.fields.expression(keys["if"]),
-            then=self.block(keys["then"]) if "then" in keys else (),
-            otherwise=self.block(keys["else"]) if "else" in keys else (),
-            mark=keys["if"].mark,
-        )
-
-    # Ways on -------------------------------------------------------------------------------
-
-    def way(self, keys: dict[str, Node], mark: Mark) -> model.Block:
-        """Where a choice or event goes on: `goto`, or `do` with or without `then`."""
-        if "goto" in keys:
-            for other in ("do", "then"):
-                if other in keys:
-                    self.fields.error(
-                        keys[other].mark,
-                        f"`{other}` beside `goto`: write `do: […]` and `then: {{goto: …}}`",
-                    )
-            return (model.Goto(self.fields.text(keys["goto"], "goto"), keys["goto"].mark),)
-        steps = self.block(keys["do"]) if "do" in keys else ()
-        return steps + self._then(keys.get("then"))
-
-    def _then(self, node: Node | None) -> model.Block:
-        if node is None:
-            return ()
-        if isinstance(node, yamlfile.Scalar):
-            return self._then_word(node)
-        if isinstance(node, yamlfile.Sequence) or any(k.text in _VERBS for k, _ in node.entries
-                                                      if k.text != "goto"):  # fmt: skip
-            self.fields.error(node.mark, "steps stand in `do: […]`; `then` is one way on")
-            return ()
-        return self.way(self.fields.fields(node, "then", WAY, WAY_LATER), node.mark)
-
-    def _then_word(self, node: yamlfile.Scalar) -> model.Block:
-        if node.text in ("repeat", "hangup"):
-            step = self._bare_step(node)
-            return (step,) if step else ()
-        if node.text == "return":
-            self.fields.later("return", node.mark)
-        else:
-            self.fields.error(
-                node.mark,
-                f'"{node.text}" is not a way on: write `then: repeat` or '
-                f"`then: {{goto: {node.text}}}`",
-            )
-        return ()
+    def _heard_here(self) -> tuple[model.Universal, ...]:
+        return (*self._heads, *_not_of_the_same_name(self._caller, self._heads))
 
 
-def _secrets(questions: Sequence[model.Question], sets: Sequence[model.Set]) -> frozenset[str]:
+def find_flow(folder: Path, name: str) -> Path | None:
+    """The file of the flow of that name: NAME.yaml, or one that says `flow: NAME`."""
+    direct = folder / f"{name}.yaml"
+    if re.fullmatch(r"[\w-]+", name) and direct.is_file():
+        return direct
+    line = re.compile(rf"^flow:\s*[\"']?{re.escape(name)}[\"']?\s*(#.*)?$", re.MULTILINE)
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            if line.search(path.read_text("utf-8")):
+                return path
+        except (OSError, UnicodeDecodeError):
+            continue  # it is none that can be called; a check of that file tells why
+    return None
+
+
+def _names(node: Node | None) -> frozenset[str]:
+    entries = node.entries if isinstance(node, yamlfile.Mapping) else ()
+    return frozenset(key.text for key, _ in entries)
+
+
+def _not_of_the_same_name(
+    caller: _Caller | None, own: Sequence[model.Universal]
+) -> tuple[model.Universal, ...]:
+    names = {universal.name for universal in own}
+    heard = caller.universals if caller is not None else ()
+    return tuple(universal for universal in heard if universal.name not in names)
+
+
+def _secrets(steps: Steps) -> frozenset[str]:
     """The variables that hold a secret: answers of secret questions and all that is made of them."""
-    found = {question.to for question in questions if question.secret and question.to}
-    made = [(name, v.names) for s in sets for name, v, _ in s.values if isinstance(v, Template)]
+    found = {question.to for question in steps.questions.found if question.secret and question.to}
+    made = [
+        (name, v.names) for s in steps.sets for name, v, _ in s.values if isinstance(v, Template)
+    ]
     while more := {name for name, names in made if names & found} - found:
         found |= more
     return frozenset(found)

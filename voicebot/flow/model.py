@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from voicebot.flow.answers import Phrase
+    from voicebot.flow.conversations import Conversation
     from voicebot.flow.expectation import Expectation
     from voicebot.flow.expressions import Expression, Template
     from voicebot.flow.yamlfile import Mark
 
 Constant: TypeAlias = "str | int | float | bool | None"
+
+Said: TypeAlias = "Mapping[str, tuple[Phrase, ...]]"
+"""By language tag: the phrases of an answer."""
 
 
 class BargeIn(StrEnum):
@@ -61,7 +65,15 @@ class PromptRef:
     mark: Mark
 
 
-Prompt: TypeAlias = "TextPrompt | FilePrompt | PromptRef"
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """`{en-US: "Hello", de-DE: "Guten Tag"}`: one prompt in each language."""
+
+    by_language: Mapping[str, Prompt]
+    mark: Mark
+
+
+Prompt: TypeAlias = "TextPrompt | FilePrompt | PromptRef | Translated"
 Prompts: TypeAlias = "tuple[Prompt, ...]"
 """Said one after the other."""
 
@@ -73,7 +85,7 @@ Prompts: TypeAlias = "tuple[Prompt, ...]"
 class Choice:
     """One of several answers.  `value` is what an `ask` stores; `way` is where a `menu` goes on."""
 
-    phrases: tuple[Phrase, ...]
+    phrases: Said
     keys: tuple[str, ...]
     value: str | bool
     way: Block
@@ -94,7 +106,13 @@ class Digits:
     min_length: int
     max_length: int | None
     finish: str | None
-    """The key that ends the entry; None where the caller wrote `finish: null`."""
+    """The key that ends the entry; None where the flow says `finish: null`."""
+    delete: str | None = None
+    """The key that takes back the last digit."""
+    pattern: str | None = None
+    """A regular expression that the whole string must match."""
+    luhn: bool = False
+    """Whether the last digit is the check digit of the Luhn algorithm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +122,55 @@ class Number:
     least: int
     most: int | None
     finish: str | None
+    delete: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A sum of money, with at most two places behind the point, from least to most."""
+
+    currency: str
+    """ISO 4217, such as "USD"."""
+    least: float
+    most: float | None
+    finish: str | None
+    delete: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Date:
+    """A day, as an ISO string (2027-03-01)."""
+
+    future: bool
+    """Only today or later; "March first" is the next one."""
+    past: bool
+    """Only today or earlier; "March first" is the last one."""
+    finish: str | None
+    delete: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """A time of the day, as an ISO string (10:00)."""
+
+    finish: str | None
+    delete: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """A telephone number, as a string of digits, with "+" before it where it was said."""
+
+    finish: str | None
+    delete: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """A word or code spelt letter by letter, as an upper-case string of letters and digits."""
+
+    min_length: int
+    max_length: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +178,15 @@ class FreeText:
     """Whatever the caller says, as text."""
 
 
-Wants: TypeAlias = "Choices | Digits | Number | FreeText"
+Wants: TypeAlias = "Choices | Digits | Number | Amount | Date | Time | Phone | Spelling | FreeText"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Handler:
+    """Where the call goes at a turning point: failed, error or hangup."""
+
+    way: Block
+    mark: Mark
 
 
 # Steps -----------------------------------------------------------------------------------------
@@ -125,7 +200,7 @@ class Say:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """A menu or an ask."""
+    """A menu, an ask, a slot of a form or the confirmation of one."""
 
     wants: Wants
     to: str | None
@@ -136,7 +211,7 @@ class Question:
     retry: tuple[Prompts, ...]
     check: Expression | None
     attempts: int
-    failed: Block | None
+    failed: Handler | None
     barge_in: BargeIn
     timeout_s: float
     """How long the caller may take to say the first word or press the first key."""
@@ -146,6 +221,28 @@ class Question:
     """The silence that ends an answer; None: computed from what can still be said."""
     max_speech_s: float
     secret: bool
+    mark: Mark
+
+
+class ConfirmMode(StrEnum):
+    """When a form reads back what it has."""
+
+    ALWAYS = "always"
+    BY_CONFIDENCE = "by_confidence"
+    """When something that was said was not heard surely."""
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """Several values, filled in any order; each slot is an `ask`."""
+
+    slots: tuple[Question, ...]
+    say: Prompts
+    """Asked first in place of the first slot's own question; may be empty."""
+    confirm: Question | None
+    """A yes_no without `to`; its `retry` is said after a plain "no"."""
+    mode: ConfirmMode
     mark: Mark
 
 
@@ -193,7 +290,89 @@ class Repeat:
     mark: Mark
 
 
-Step: TypeAlias = "Say | Question | Set | If | Goto | Log | Wait | HangUp | Repeat"
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """A node of this flow, or another flow, that comes back with `return`."""
+
+    target: str
+    flow: Flow | None
+    """The flow that is called; None: `target` is a node of this one."""
+    arguments: tuple[tuple[str, Data, Mark], ...]
+    to: str | None
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    value: Data
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Http:
+    """A request; its answer is a mapping of `status`, `json` and `text`."""
+
+    method: str
+    """GET, POST, PUT, PATCH or DELETE."""
+    url: Template
+    query: tuple[tuple[str, Template], ...]
+    headers: tuple[tuple[str, Template], ...]
+    json: Data
+    """None: no body."""
+    timeout_s: float
+    hold: Prompts
+    to: str | None
+    failed: Handler | None
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transfer:
+    to: Template
+    context: Template | None
+    wait_s: float
+    announce: Prompts
+    failed: Handler | None
+    """None: the call has left."""
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """What the caller says, as a WAV file; its path goes into `to` (null: nothing was said)."""
+
+    to: str
+    say: Prompts
+    beep: bool
+    finish: str | None
+    max_s: float
+    silence_s: float
+    """A silence so long ends it."""
+    secret: bool
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """Into the call record and to the dialplan."""
+
+    values: tuple[tuple[str, Template | Constant, Mark], ...]
+    mark: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    tag: str
+    mark: Mark
+
+
+Data: TypeAlias = "Template | Constant | tuple[Data, ...] | Mapping[str, Data]"
+"""A value with templates in it at any depth, as the JSON of a request."""
+
+Step: TypeAlias = (
+    "Say | Question | Form | Set | If | Goto | Call | Return | Http | Transfer | Record | Wait "
+    "| Log | Tag | Language | HangUp | Repeat"
+)
 Block: TypeAlias = "tuple[Step, ...]"
 """Steps in order.  After the last one the caller's surrounding block goes on."""
 
@@ -206,7 +385,7 @@ class Universal:
     """An event of `on:` that is heard in every question."""
 
     name: str
-    phrases: tuple[Phrase, ...]
+    phrases: Said
     keys: tuple[str, ...]
     way: Block
     mark: Mark
@@ -219,23 +398,33 @@ class Node:
     mark: Mark
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Flow:
     name: str
     language: str
+    languages: tuple[str, ...]
+    """Every language that a call may be in: `language` first, then those of its translations."""
     start: str
     variables: Mapping[str, Constant]
     """`vars:`, the values at the start of a call."""
     prompts: Mapping[str, tuple[Prompt, ...]]
     """The library: under each name its variations."""
     universals: tuple[Universal, ...]
-    failed: Block | None
-    error: Block | None
-    hangup: Block | None
+    """Heard in every question of this flow, its own."""
+    inherited: tuple[Universal, ...]
+    """Of a flow that is called by another: what is heard besides."""
+    failed: Handler | None
+    error: Handler | None
+    hangup: Handler | None
     nodes: Mapping[str, Node]
+    currency: str
+    """ISO 4217, of amounts and of the filter `money`."""
     path: Path
     start_mark: Mark
-    expectations: Mapping[Question, Expectation] = field(repr=False)
-    """What each question expects to hear."""
+    expectations: Mapping[tuple[Question, str], Expectation] = field(repr=False)
+    """What each question expects to hear, in each language."""
     secrets: frozenset[str]
     """The variables that hold a secret: answers of secret questions and all that is made of them."""
+    asks_secret: bool
+    """Whether it, or a flow that it calls, asks for a secret: keys may be pressed ahead of it."""
+    tests: tuple[Conversation, ...]

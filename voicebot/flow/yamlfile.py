@@ -5,11 +5,8 @@ Knows: the YAML text of one file, its nodes with their marks, and findings about
 Must not know: what the keys mean; flows, settings and tests all come through here.
 """
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,27 @@ import yaml
 from yaml import events as ev
 
 from voicebot.flow.yamlmistakes import explain, place_of
+from voicebot.flow.yamlnodes import (
+    Finding,
+    Mapping,
+    Mark,
+    Node,
+    Scalar,
+    Sequence,
+    Severity,
+    did_you_mean,
+    nearest,
+    plain,
+    sort_findings,
+)
+
+__all__ = [
+    "Finding", "Mapping", "Mark", "Node", "Scalar", "Sequence", "Severity", "did_you_mean", "load", "nearest",
+    "parse", "plain", "sort_findings",
+]  # fmt: skip
+
+CParser: type[Any] | None = getattr(yaml, "CSafeLoader", None)
+"""libyaml's parser; None: a PyYAML that was built without it."""
 
 # A file of this size is no longer written by a person; the limits stop aliases that multiply and brackets without end.
 MAX_NODES = 200_000
@@ -28,70 +46,11 @@ _INT = re.compile(r"-?(?:0|[1-9][0-9]{0,99})")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]{0,99})\.[0-9]{1,99}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _GLUED_KEY = re.compile(r"[\w-]+:(?!//)\S")
+# What a plain scalar that is no text begins with.
+_NO_TEXT = frozenset("0123456789-~nNtTfF")
+# What libyaml reads all the same: tabs, a byte order mark, a comment right behind | or >.
+_PYYAML_REFUSES = re.compile("[\t\ufeff]|[|>][-+0-9]*#")
 _HIDDEN_BY_COMMENT = re.compile(r"\s+#(?:\s*|[\"',\]}].*)")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Mark:
-    """A place in a file; `line` and `column` count from 1, columns in characters."""
-
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
-
-
-class Severity(StrEnum):
-    """An error keeps the file from being used, a warning does not."""
-
-    ERROR = "error"
-    WARNING = "warning"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing to tell the author of a file; `str()` gives the line that is printed."""
-
-    mark: Mark
-    severity: Severity
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.mark}: {self.severity}: {self.message}"
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar:
-    """A single value. `text` is as written (without quotes); `plain` is true when it was written without quotes.
-
-    Keys of a mapping are always text: their `value` equals their `text`.
-    """
-
-    value: str | int | float | bool | None
-    text: str
-    mark: Mark
-    plain: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Sequence:
-    """A list."""
-
-    items: tuple["Node", ...]
-    mark: Mark
-
-
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    """Keys with their values, in the order of the file, no key twice."""
-
-    entries: tuple[tuple[Scalar, "Node"], ...]
-    mark: Mark
-
-
-Node = Scalar | Sequence | Mapping
 
 
 def load(path: Path | str) -> tuple[Node | None, list[Finding]]:
@@ -126,51 +85,31 @@ def parse(text: str, name: str) -> tuple[Node | None, list[Finding]]:
     Returns:
         The root node, or None when the text could not be read to its end; and the findings, sorted by place.
     """
+    # libyaml is ten times as fast, but cannot say what is wrong.
+    if CParser is not None and not _PYYAML_REFUSES.search(text):
+        try:
+            return _Builder(text, name).read(CParser)
+        except (yaml.YAMLError, UnicodeEncodeError):
+            pass  # PyYAML's own parser comes to the same place, with a message that can be explained
     builder = _Builder(text, name)
-    root: Node | None = None
     try:
-        root = builder.document()
+        return builder.read(yaml.SafeLoader)
     except yaml.YAMLError as exc:
         line, column, message = explain(exc, text)
-        builder.findings.append(_error(Mark(name, line + 1, column + 1), message))
-    except _TooMuch as exc:
-        builder.findings.append(_error(exc.mark, exc.message))
-    return root, sort_findings(builder.findings)
-
-
-def sort_findings(findings: Iterable[Finding]) -> list[Finding]:
-    """Findings in the order of their places, without repetitions."""
-    return sorted(dict.fromkeys(findings), key=lambda finding: (finding.mark, finding.message))
-
-
-def did_you_mean(word: str, options: Iterable[str]) -> str:
-    """`; did you mean "x"?` for the option nearest to `word`, or nothing when none is near."""
-    by_spelling = {_spelling(option): option for option in options}
-    near = difflib.get_close_matches(_spelling(word), by_spelling, n=1)
-    return f'; did you mean "{by_spelling[near[0]]}"?' if near else ""
-
-
-def plain(node: Node) -> Any:  # noqa: ANN401 - YAML data has no narrower type
-    """The node as Python data: str, int, float, bool, None, list and dict with text keys."""
-    match node:
-        case Scalar():
-            return node.value
-        case Sequence():
-            return [plain(item) for item in node.items]
-        case Mapping():
-            return {key.text: plain(value) for key, value in node.entries}
-
-
-def _spelling(word: str) -> str:
-    return word.lower().replace("-", "_").replace(" ", "_")
+        mark = Mark(name, line + 1, column + 1)
+        # What was read behind the place was read wrongly.
+        before = [finding for finding in builder.findings if finding.mark < mark]
+        return None, sort_findings([*before, _error(mark, message)])
 
 
 def _error(mark: Mark, message: str) -> Finding:
-    return Finding(mark, Severity.ERROR, message)
+    return Finding(mark, Severity.ERROR, message, "yaml")
 
 
 def _resolve(text: str) -> str | int | float | bool | None:
     """The value of a scalar that was written without quotes."""
+    if text and text[0] not in _NO_TEXT:
+        return text
     if _NULL.fullmatch(text):
         return None
     if _BOOL.fullmatch(text):
@@ -180,6 +119,10 @@ def _resolve(text: str) -> str | int | float | bool | None:
     if _FLOAT.fullmatch(text):
         return float(text)
     return text
+
+
+_record = tuple.__new__
+"""Makes a named tuple in half the time that its own name takes: there are very many."""
 
 
 class _TooMuch(Exception):
@@ -197,14 +140,34 @@ class _Builder:
     def __init__(self, text: str, name: str) -> None:
         self.findings: list[Finding] = []
         self._name = name
+        self._text = text
         self._lines = text.splitlines()
-        self._events: Iterator[ev.Event] = yaml.parse(text, Loader=yaml.SafeLoader)
+        self._events: Iterator[ev.Event] = iter(())
+        self._fast = False
         # Anchor -> node and the number of nodes below it; None while the node is being built.
         self._anchors: dict[str, tuple[Node, int] | None] = {}
         self._count = 0
         self._depth = 0
 
-    def document(self) -> Node | None:
+    def read(self, parser: type[Any]) -> tuple[Node | None, list[Finding]]:
+        """The root node and the findings.
+
+        Args:
+            parser: gives the events: PyYAML's loader, or libyaml's parser.
+
+        Raises:
+            yaml.YAMLError: the text could not be read to its end.
+        """
+        root: Node | None = None
+        self._events = iter(parser(self._text).get_event, None)
+        self._fast = parser is CParser
+        try:
+            root = self._document()
+        except _TooMuch as exc:
+            self.findings.append(_error(exc.mark, exc.message))
+        return root, sort_findings(self.findings)
+
+    def _document(self) -> Node | None:
         next(self._events)  # stream start
         if isinstance(next(self._events), ev.StreamEndEvent):
             self._tell(Mark(self._name, 1, 1), "the file is empty")
@@ -225,7 +188,12 @@ class _Builder:
         return root
 
     def _node(self, event: ev.Event) -> Node:
-        mark = self._mark(event)
+        start = event.start_mark
+        assert start is not None  # noqa: S101 - only hand-made events have no mark
+        mark = _record(Mark, (self._name, start.line + 1, start.column + 1))
+        if isinstance(event, ev.ScalarEvent) and event.anchor is None:
+            self._count += 1  # the limit is looked at where a list or mapping ends
+            return self._scalar(event, mark)
         if isinstance(event, ev.AliasEvent):
             return self._alias(event, mark)
         assert isinstance(event, ev.NodeEvent)  # noqa: S101 - PyYAML's grammar gives no other event here
@@ -242,7 +210,8 @@ class _Builder:
     def _collection_or_scalar(self, event: ev.NodeEvent, mark: Mark) -> Node:
         if isinstance(event, ev.ScalarEvent):
             return self._scalar(event, mark)
-        self._check_tag(event, mark)
+        if isinstance(event, ev.CollectionStartEvent) and event.tag is not None:
+            self._tell_tag(event.tag, mark)
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise _TooMuch(
@@ -252,18 +221,25 @@ class _Builder:
             self._mapping(mark) if isinstance(event, ev.MappingStartEvent) else self._sequence(mark)
         )
         self._depth -= 1
+        self._grow(0, mark)
         return node
 
     def _scalar(self, event: ev.ScalarEvent, mark: Mark) -> Scalar:
-        self._check_tag(event, mark)
-        text = event.value
-        if event.style is not None:
-            text = self._whole_characters(text, mark)
-            return Scalar(text, text, mark, plain=False)
-        self._check_continuation(event)
+        if event.tag is not None:
+            self._tell_tag(event.tag, mark)
+        text: str = event.value
+        if event.style:
+            if not text.isascii():
+                text = self._whole_characters(text, mark)
+            return _record(Scalar, (text, text, mark, False))
+        start, end = event.start_mark, event.end_mark
+        if start is not None and end is not None and start.line != end.line:
+            self._check_continuation(start.line + 1, end.line + 1)
         if not text:
+            bare = event.tag is None and event.anchor is None
+            mark = self._after_colon(mark) if self._fast and bare else mark
             self._check_comment(mark)
-        return Scalar(_resolve(text), text, mark, plain=True)
+        return _record(Scalar, (_resolve(text), text, mark, True))
 
     def _whole_characters(self, text: str, mark: Mark) -> str:
         r"""JSON writes characters above U+FFFF as two escapes; half of such a pair can be neither said nor printed."""
@@ -284,9 +260,9 @@ class _Builder:
     def _mapping(self, mark: Mark) -> Mapping:
         entries: dict[str, tuple[Scalar, Node]] = {}
         while not isinstance(event := next(self._events), ev.MappingEndEvent):
-            key_node = self._node(event)
+            written = self._node(event)
             value = self._node(next(self._events))
-            key = self._key(key_node, value)
+            key = self._key(written, value)
             if key is None:
                 continue
             if key.text in entries:
@@ -310,7 +286,9 @@ class _Builder:
         if node.plain and unset and _GLUED_KEY.match(node.text):
             self._tell(node.mark, f'a space is missing after the colon in "{node.text}"')
             return None
-        return Scalar(node.text, node.text, node.mark, node.plain)
+        return (
+            node if node.value == node.text else Scalar(node.text, node.text, node.mark, node.plain)
+        )
 
     def _alias(self, event: ev.AliasEvent, mark: Mark) -> Node:
         name = event.anchor or ""
@@ -330,19 +308,15 @@ class _Builder:
         self._grow(size, mark)
         return node
 
-    def _check_tag(self, event: ev.ScalarEvent | ev.NodeEvent, mark: Mark) -> None:
-        tag = getattr(event, "tag", None)
-        if tag is not None:
-            written = "!!" + tag.rpartition(":")[2] if tag.startswith("tag:yaml.org") else tag
-            self._tell(
-                mark,
-                f'tags like "{written}" are not understood; remove it, and quote what is to be text',
-            )
+    def _tell_tag(self, tag: str, mark: Mark) -> None:
+        written = "!!" + tag.rpartition(":")[2] if tag.startswith("tag:yaml.org") else tag
+        self._tell(
+            mark,
+            f'tags like "{written}" are not understood; remove it, and quote what is to be text',
+        )
 
-    def _check_continuation(self, event: ev.ScalarEvent) -> None:
+    def _check_continuation(self, first: int, last: int) -> None:
         """A list item that is indented too deep silently becomes part of the text above."""
-        first = self._mark(event).line
-        last = event.end_mark.line + 1 if event.end_mark else first
         for number in range(first, min(last, len(self._lines))):
             line = self._lines[number]
             if line.lstrip(" ").startswith("- "):
@@ -351,6 +325,16 @@ class _Builder:
                 self._tell(Mark(self._name, number + 1, column), message)
                 return
 
+    def _after_colon(self, mark: Mark) -> Mark:
+        """Where an empty value begins; in braces libyaml has it at the next sign."""
+        before = (
+            self._lines[mark.line - 1][: mark.column - 1] if mark.line <= len(self._lines) else ""
+        )
+        bare = before.rstrip()
+        if not bare.endswith((":", "-", "?")):
+            raise yaml.YAMLError  # PyYAML knows the place
+        return mark._replace(column=len(bare) + 1)
+
     def _check_comment(self, mark: Mark) -> None:
         """`finish: #` has no value: the # starts a comment."""
         line = self._lines[mark.line - 1] if mark.line <= len(self._lines) else ""
@@ -358,7 +342,7 @@ class _Builder:
             message = (
                 'there is no value here, a # after a space starts a comment; for the key write "#"'
             )
-            self.findings.append(Finding(mark, Severity.WARNING, message))
+            self.findings.append(Finding(mark, Severity.WARNING, message, "yaml"))
 
     def _grow(self, nodes: int, mark: Mark) -> None:
         self._count += nodes

@@ -1,0 +1,1 @@
+"""Spoken forms: what people say for dates, times, money, numbers and letters."""

@@ -1,0 +1,102 @@
+"""Words as values of each type, within the limits that the question gives."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.flow.ears import DATE, MONDAY, MONEY, PHONE, PIN, TIME, choice, english, yes_no
+from voicebot.flow import model
+from voicebot.flow.spoken.hear import Reading
+from voicebot.flow.typed import said, typed_of
+
+AGE = model.Number(18, 120, "#")
+COUNT = model.Number(0, None, "#")
+CARD = model.Digits(4, 6, "#", luhn=True)
+ONES = model.Digits(2, 4, "#", pattern="1+")
+BIRTHDAY = model.Date(future=False, past=True, finish="#")
+VISIT = model.Date(future=True, past=False, finish="#")
+NAME = model.Spelling(2, 4)
+SIZE = model.Choices((choice("L", "large", "large one"), choice("XL", "large extra")))
+TIP = model.Amount("USD", 1.0, 10.0, "#")
+
+
+@pytest.mark.parametrize(
+    ("wants", "words", "value", "longer"),
+    [
+        (PIN, "one two three", None, True),
+        (PIN, "one two three four", "1234", False),
+        (PIN, "one two three four five", None, False),
+        (PIN, "one double two", None, True),
+        (PIN, "tea", None, False),
+        (CARD, "one eight zero two", None, True),
+        (CARD, "one eight zero zero", "1800", True),
+        (CARD, "one eight zero two zero zero", None, False),
+        (ONES, "one one", "11", True),
+        (ONES, "one two", None, True),
+        (AGE, "seven", None, True),
+        (AGE, "twenty", 20, True),
+        (AGE, "twenty five", 25, False),
+        (AGE, "ninety nine", 99, False),
+        (AGE, "one hundred", 100, True),
+        (AGE, "one hundred twenty", 120, False),
+        (AGE, "two hundred", None, False),
+        (COUNT, "twenty five", 25, True),
+        (MONEY, "ten dollars", 10, True),
+        (MONEY, "ten dollars and fifty cents", 10.5, False),
+        (TIP, "ten dollars", 10, True),
+        (TIP, "eleven dollars", None, True),
+        (DATE, "march first", "2027-03-01", True),
+        (DATE, "march", None, True),
+        (DATE, "yesterday", "2027-02-28", False),
+        (VISIT, "yesterday", None, False),
+        (BIRTHDAY, "march third", "2026-03-03", True),
+        (TIME, "half past nine", "09:30", True),
+        (TIME, "noon", "12:00", False),
+        (PHONE, "five five five one two three", None, True),
+        (PHONE, "five five five one two three four", "5551234", True),
+        (PHONE, "one two three four five six seven eight nine oh one two three four five", "123456789012345", False),
+        (NAME, "b", None, True),
+        (NAME, "b o", "BO", True),
+        (NAME, "b as in bravo o b s", "BOBS", False),
+        (SIZE, "large", "L", True),  # "extra" would make another one of it
+        (SIZE, "large one", "L", False),
+        (SIZE, "large extra", "XL", False),
+        (SIZE, "one", None, False),
+        (yes_no(), "yes", True, False),
+        (yes_no(), "that's", None, True),
+    ],
+)  # fmt: skip
+def test_words_as_a_value(wants: model.Wants, words: str, value: object, longer: bool) -> None:
+    typed = typed_of(wants, english())
+    assert typed is not None
+    reading = typed.read(tuple(words.split()), MONDAY)
+    assert (reading.value, reading.longer) == (value, longer)
+
+
+def test_anything_is_not_typed() -> None:
+    assert typed_of(model.FreeText(), english()) is None
+
+
+def test_what_may_be_a_day_in_another_year_is_complete_too() -> None:
+    typed = typed_of(VISIT, english())
+    assert typed is not None
+    words = tuple("march first nineteen eighty one".split())
+    assert typed.read(words, MONDAY) == Reading(None, longer=False)
+    assert typed.read(words, None) == Reading("1981-03-01", longer=False)
+
+
+@pytest.mark.parametrize("wants", [PIN, AGE, MONEY, DATE, TIME, PHONE, NAME, SIZE])
+def test_each_type_has_phrases_for_the_recogniser(wants: model.Wants) -> None:
+    typed = typed_of(wants, english())
+    assert typed is not None
+    assert typed.phrases
+    assert all(phrase == phrase.strip() != "" for phrase in typed.phrases)
+
+
+@pytest.mark.parametrize("tag", ["en-US", "EN-us", "en"])
+def test_a_flow_may_write_its_language_in_short(tag: str) -> None:
+    assert said({"de-DE": (("ja",),), tag: (("yes",),)}, english()) == (("yes",),)
+
+
+def test_a_language_without_phrases_says_nothing() -> None:
+    assert said({"de-DE": (("ja",),)}, english()) == ()

@@ -1,0 +1,58 @@
+"""What a form still needs, and what an answer gives it.
+
+Knows slots, their order and when a form is confirmed.  Must not know prompts, keys or the rest of
+the dialogue: what it decides are pure functions of a form and the variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from voicebot.flow import model
+from voicebot.flow.meaning import Filled, Meaning, Value
+from voicebot.flow.stack import Asked, FormRun
+
+SURE_ENOUGH: Final = 0.85
+"""`confirm: by_confidence` asks when a value was heard less surely.  The report of the shipped model:
+0.8 to 0.9 is a sensible threshold."""
+
+
+def filled(asked: Asked, variables: Mapping[str, object]) -> tuple[str, ...]:
+    """The slots that have a value already."""
+    slots = asked.form.form.slots if asked.form is not None else ()
+    return tuple(s.to for s in slots if s.to and variables.get(s.to) is not None)
+
+
+def next_question(run: FormRun, variables: Mapping[str, object]) -> model.Question | None:
+    """The first slot without a value, then the confirmation where it is due, then None."""
+    for slot in run.form.slots:
+        if variables.get(slot.to or "") is None:
+            return slot
+    match run.form.mode:
+        case model.ConfirmMode.ALWAYS:
+            return run.form.confirm
+        case model.ConfirmMode.BY_CONFIDENCE:
+            return run.form.confirm if run.doubtful else None
+        case model.ConfirmMode.NEVER:
+            return None
+
+
+def values(
+    form: model.Form, asked: model.Question, meaning: Meaning
+) -> Iterator[tuple[model.Question, Value]]:
+    """The slots that an answer fills, in the order of the form."""
+    match meaning:
+        case Filled(values=given):
+            yield from ((s, given[s.to]) for s in form.slots if s.to and s.to in given)
+        case model.Choice(value=value):
+            yield asked, Value(value, 1.0)
+        case Value():
+            yield asked, meaning
+        case model.Universal():
+            return
+
+
+def by_attempt(prompts: tuple[model.Prompts, ...], attempt: int) -> model.Prompts:
+    """The prompts for the n-th miss; the last ones stay."""
+    return prompts[min(attempt, len(prompts)) - 1] if prompts else ()

@@ -1,0 +1,324 @@
+"""The steps of a node and the ways on of a choice or event → model.Block.
+
+Knows every verb and its keys.  Must not know what stands in a question (questions.py), how a value
+is written (fields.py), the rest of the file (loader.py) or whether the parts fit together (check.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from voicebot.flow import model, yamlfile
+from voicebot.flow.expressions import Template, literal
+from voicebot.flow.fields import Fields
+from voicebot.flow.questions import WAY, Questions
+from voicebot.flow.yamlfile import Mark, Node, did_you_mean
+
+VERBS: Final = ("say", "menu", "ask", "form", "set", "if", "goto", "call", "return", "http",
+                "transfer", "record", "wait", "log", "tag", "language", "hangup", "repeat")  # fmt: skip
+_BESIDE: Final = {"if": ("then", "else"), "call": ("with", "to", "then")}
+"""Keys that stand beside a verb."""
+_BARE: Final = ("hangup", "repeat", "return")
+"""Verbs that need no value."""
+
+METHODS: Final = ("get", "post", "put", "patch", "delete")
+_HTTP: Final = (*METHODS, "query", "headers", "json", "timeout", "hold", "to", "failed")
+_TRANSFER: Final = ("to", "context", "wait", "announce", "failed")
+_RECORD: Final = ("to", "say", "beep", "finish", "max", "silence", "secret")
+
+_HTTP_TIMEOUT_S: Final = 5.0
+_TRANSFER_WAIT_S: Final = 30.0
+_RECORD_MAX_S: Final = 120.0
+_RECORD_SILENCE_S: Final = 4.0
+
+_Keys = dict[str, Node]
+
+
+class Steps:
+    """Reads the steps of one file.
+
+    Args:
+        fields: reads their values.
+        called: gives the flow that a `call` names, None where it names a node.
+    """
+
+    def __init__(self, fields: Fields, called: Callable[[str, Mark], model.Flow | None]) -> None:
+        self.questions = Questions(fields, self.way)
+        self.sets: list[model.Set] = []
+        self.calls: list[model.Call] = []
+        self._fields = fields
+        self._called = called
+
+    def block(self, node: Node) -> model.Block:
+        """A list of steps, or one step that stands alone."""
+        items = node.items if isinstance(node, yamlfile.Sequence) else (node,)
+        if not items:
+            self._fields.error(node.mark, "there is no step here: add one, for example `- hangup`")
+        return tuple(step for item in items for step in self._step(item))
+
+    # One step ------------------------------------------------------------------------------
+
+    def _step(self, node: Node) -> model.Block:
+        if isinstance(node, yamlfile.Scalar):
+            return self._bare_step(node)
+        if isinstance(node, yamlfile.Sequence):
+            self._fields.error(
+                node.mark, "a step is one verb with its values, not a list: take out one `-`"
+            )
+            return ()
+        verb = self._its_verb(node)
+        if not verb:
+            return ()
+        keys = self._fields.fields(node, f"a step `{verb}`", (verb, *_BESIDE.get(verb, ())))
+        return self._verb(verb, keys, node)
+
+    def _its_verb(self, node: yamlfile.Mapping) -> str:
+        names = [key.text for key, _ in node.entries]
+        verbs = [name for name in names if name in VERBS]
+        if not verbs:
+            self._no_verb(node)
+            return ""
+        if len(verbs) > 1:
+            second = next(key for key, _ in node.entries if key.text == verbs[1])
+            self._fields.error(
+                second.mark,
+                f'a step has one verb, this one has "{verbs[0]}" and "{verbs[1]}": '
+                f"begin a new step with `- {verbs[1]}:`",
+            )
+            return ""
+        return verbs[0]
+
+    def _bare_step(self, node: yamlfile.Scalar) -> model.Block:
+        match node.text:
+            case "hangup":
+                return (model.HangUp(node.mark),)
+            case "repeat":
+                return (model.Repeat(node.mark),)
+            case "return":
+                return (model.Return(None, node.mark),)
+            case verb if verb in VERBS:
+                self._fields.error(node.mark, f'"{verb}" needs a value: write `- {verb}: …`')
+            case "":
+                self._fields.error(
+                    node.mark, "there is no step here: add one, for example `- hangup`"
+                )
+            case other:
+                near = did_you_mean(other, VERBS)
+                self._fields.error(
+                    node.mark,
+                    f'"{other}" is not a step; there is {", ".join(_BARE)}, and `verb: value`{near}',
+                )
+        return ()
+
+    def _no_verb(self, node: yamlfile.Mapping) -> None:
+        if not node.entries:
+            self._fields.error(
+                node.mark, "an empty step: it needs a verb, one of " + ", ".join(VERBS)
+            )
+            return
+        first = node.entries[0][0]
+        near = did_you_mean(first.text, VERBS) or "; there is " + ", ".join(VERBS)
+        self._fields.error(first.mark, f'"{first.text}" is not a verb{near}')
+
+    def _verb(self, verb: str, keys: _Keys, node: Node) -> model.Block:  # noqa: C901, PLR0912 - a row for each verb
+        value, fields = keys[verb], self._fields
+        match verb:
+            case "say":
+                return (model.Say(fields.prompts(value), value.mark),)
+            case "menu":
+                return (self.questions.menu(value),)
+            case "ask":
+                return (self.questions.ask(value),)
+            case "form":
+                return (self.questions.form(value),)
+            case "set":
+                return (self._set(value),)
+            case "if":
+                return (self._if(keys, node),)
+            case "goto":
+                return (model.Goto(fields.text(value, "goto"), value.mark),)
+            case "call":
+                return self._call(keys)
+            case "return":
+                return (model.Return(fields.data(value), value.mark),)
+            case "http":
+                return (self._http(value),)
+            case "transfer":
+                return (self._transfer(value),)
+            case "record":
+                return (self._record(value),)
+            case "wait":
+                return (model.Wait(fields.duration(value), value.mark),)
+            case "log":
+                return (model.Log(fields.template(value), value.mark),)
+            case "tag":
+                return (model.Tag(self._values(value, "tag"), value.mark),)
+            case "language":
+                return (model.Language(fields.text(value, "language"), value.mark),)
+            case "hangup":
+                return (model.HangUp(value.mark),)
+            case _:
+                return (model.Repeat(value.mark),)
+
+    # Verbs ---------------------------------------------------------------------------------
+
+    def _set(self, node: Node) -> model.Set:
+        values = self._values(node, "set")
+        for name, _, _ in values:
+            self._fields.variable(name, self._key_mark(node, name))
+        step = model.Set(values, node.mark)
+        self.sets.append(step)
+        return step
+
+    def _key_mark(self, node: Node, name: str) -> Mark:
+        entries = node.entries if isinstance(node, yamlfile.Mapping) else ()
+        return next((key.mark for key, _ in entries if key.text == name), node.mark)
+
+    def _values(
+        self, node: Node, what: str
+    ) -> tuple[tuple[str, Template | model.Constant, Mark], ...]:
+        if not isinstance(node, yamlfile.Mapping) or not node.entries:
+            self._fields.error(
+                node.mark, f"`{what}` is written as names with values: `{what}: {{x: 1}}`"
+            )
+            return ()
+        return tuple((key.text, self._fields.value(v), v.mark) for key, v in node.entries)
+
+    def _if(self, keys: _Keys, node: Node) -> model.If:
+        if "then" not in keys and "else" not in keys:
+            self._fields.missing(node, "an `if` needs `then:` or `else:` with steps")
+        return model.If(
+            condition=self._fields.expression(keys["if"]),
+            then=self.block(keys["then"]) if "then" in keys else (),
+            otherwise=self.block(keys["else"]) if "else" in keys else (),
+            mark=keys["if"].mark,
+        )
+
+    def _call(self, keys: _Keys) -> model.Block:
+        node, fields = keys["call"], self._fields
+        target = fields.text(node, "call")
+        arguments = tuple(
+            (fields.variable(key.text, key.mark), fields.data(value), key.mark)
+            for key, value in fields.entries(keys.get("with"), "with")
+        )
+        to = self._variable(keys["to"]) if "to" in keys else None
+        step = model.Call(target, self._called(target, node.mark), arguments, to, node.mark)
+        self.calls.append(step)
+        return (step, *self._then(keys.get("then")))
+
+    def _variable(self, node: Node) -> str:
+        return self._fields.variable(self._fields.text(node, "to"), node.mark)
+
+    def _http(self, node: Node) -> model.Http:
+        fields = self._fields
+        keys = fields.fields(node, "http", _HTTP)
+        methods = [name for name in keys if name in METHODS]
+        if not methods:
+            fields.missing(node, "http needs a method and a URL, such as `get: http://…`")
+        elif len(methods) > 1:
+            fields.error(
+                keys[methods[1]].mark, f"one request, one method: take `{methods[0]}` or this"
+            )
+        url = keys[methods[0]] if methods else None
+        if isinstance(url, yamlfile.Scalar) and not url.text.startswith(
+            ("http://", "https://", "${")
+        ):
+            fields.error(url.mark, f'"{url.text}" is not a URL: begin it with http:// or https://')
+        return model.Http(
+            method=methods[0].upper() if methods else "GET",
+            url=fields.template(url) if url is not None else literal(""),
+            query=self._texts(keys.get("query"), "query"),
+            headers=self._texts(keys.get("headers"), "headers"),
+            json=fields.data(keys["json"]) if "json" in keys else None,
+            timeout_s=fields.duration(keys["timeout"]) if "timeout" in keys else _HTTP_TIMEOUT_S,
+            hold=fields.prompts(keys.get("hold")),
+            to=self._variable(keys["to"]) if "to" in keys else None,
+            failed=self._failed(keys),
+            mark=node.mark,
+        )
+
+    def _texts(self, node: Node | None, what: str) -> tuple[tuple[str, Template], ...]:
+        entries = self._fields.entries(node, what)
+        return tuple((key.text, self._fields.template(value)) for key, value in entries)
+
+    def _failed(self, keys: _Keys) -> model.Handler | None:
+        if "failed" not in keys:
+            return None
+        node = keys["failed"]
+        way = self.way(self._fields.fields(node, "failed", WAY), node.mark)
+        return model.Handler(way, node.mark)
+
+    def _transfer(self, node: Node) -> model.Transfer:
+        fields = self._fields
+        keys = {"to": node}
+        if not isinstance(node, yamlfile.Scalar):
+            keys = fields.fields(node, "transfer", _TRANSFER)
+        if "to" not in keys:
+            fields.missing(node, 'transfer needs `to:`, an extension such as "400"')
+        return model.Transfer(
+            to=fields.template(keys["to"]) if "to" in keys else literal(""),
+            context=fields.template(keys["context"]) if "context" in keys else None,
+            wait_s=fields.duration(keys["wait"]) if "wait" in keys else _TRANSFER_WAIT_S,
+            announce=fields.prompts(keys.get("announce")),
+            failed=self._failed(keys),
+            mark=node.mark,
+        )
+
+    def _record(self, node: Node) -> model.Record:
+        fields = self._fields
+        keys = fields.fields(node, "record", _RECORD)
+        if "to" not in keys:
+            fields.missing(node, "record needs `to:`, the variable for the file's path")
+        return model.Record(
+            to=self._variable(keys["to"]) if "to" in keys else "",
+            say=fields.prompts(keys.get("say")),
+            beep=fields.truth(keys["beep"], "beep") if "beep" in keys else True,
+            finish=fields.finish_key(keys.get("finish")),
+            max_s=fields.duration(keys["max"]) if "max" in keys else _RECORD_MAX_S,
+            silence_s=fields.duration(keys["silence"]) if "silence" in keys else _RECORD_SILENCE_S,
+            secret="secret" in keys and fields.truth(keys["secret"], "secret"),
+            mark=node.mark,
+        )
+
+    # Ways on -------------------------------------------------------------------------------
+
+    def way(self, keys: _Keys, mark: Mark) -> model.Block:
+        """Where a choice or event goes on: `goto`, `call`, or `do` with or without `then`."""
+        for first, others in (("goto", ("do", "then", "call")), ("call", ("do",))):
+            for other in others if first in keys else ():
+                if other in keys:
+                    self._fields.error(
+                        keys[other].mark,
+                        f"`{other}` beside `{first}`: write `do: […]` and `then: {{{first}: …}}`",
+                    )
+                    return ()
+        for name in ("with", "to"):
+            if name in keys and "call" not in keys:
+                self._fields.error(keys[name].mark, f"`{name}` belongs to a `call`")
+        if "goto" in keys:
+            return (model.Goto(self._fields.text(keys["goto"], "goto"), keys["goto"].mark),)
+        if "call" in keys:
+            return self._call(keys)
+        steps = self.block(keys["do"]) if "do" in keys else ()
+        return steps + self._then(keys.get("then"))
+
+    def _then(self, node: Node | None) -> model.Block:
+        if node is None:
+            return ()
+        if isinstance(node, yamlfile.Scalar):
+            if node.text in _BARE:
+                return self._bare_step(node)
+            self._fields.error(
+                node.mark,
+                f'"{node.text}" is not a way on: write `then: repeat` or '
+                f"`then: {{goto: {node.text}}}`",
+            )
+            return ()
+        steps = isinstance(node, yamlfile.Sequence) or any(
+            key.text in VERBS and key.text not in WAY for key, _ in node.entries
+        )
+        if steps:
+            self._fields.error(node.mark, "steps stand in `do: […]`; `then` is one way on")
+            return ()
+        return self.way(self._fields.fields(node, "then", WAY), node.mark)
