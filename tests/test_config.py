@@ -10,11 +10,12 @@ from voicebot.config import (
     Address,
     Config,
     Limits,
+    Records,
     check_paths,
     load_config,
     parse_address,
-    parse_duration,
 )
+from voicebot.config_values import parse_duration
 from voicebot.flow.yamlfile import Finding, Mark, Severity
 from voicebot.line.audiosocket import Dialect
 
@@ -40,8 +41,10 @@ def test_shipped_file_is_right_and_says_the_defaults(tmp_path: Path) -> None:
     assert findings == []
     assert config is not None
     default = good(tmp_path, ROUTED)
-    for section in ("listen", "routes", "limits", "calendars", "log", "cache"):
+    for section in ("listen", "routes", "limits", "watch", "log", "cache"):
         assert getattr(config, section) == getattr(default, section)
+    assert list(config.calendars) == ["office"]  # what the shipped flows ask for
+    assert config.records == Records(folder=SHIPPED.parent / "records")
     assert config.asr.models == {"en-US": SHIPPED.parent / "models/vosk-tiny-en-8k"}
     assert config.tts.voices == {"en-US": SHIPPED.parent / "models/voicebot-en_US-tiny.onnx"}
 
@@ -71,6 +74,13 @@ def test_defaults(tmp_path: Path) -> None:
     assert config.limits == Limits(calls=200, call_time="30m", drain="30s")
     assert (config.limits.call_time_s, config.limits.drain_s) == (1800.0, 30.0)
     assert config.cache == Path.home() / ".cache/voicebot"
+    assert config.records.folder == tmp_path / "records"
+    assert (config.records.traces, config.records.calls, config.records.wire) == (
+        True,
+        False,
+        False,
+    )
+    assert config.watch is True
 
 
 def test_listeners_short_and_long(tmp_path: Path) -> None:
@@ -195,6 +205,11 @@ MISTAKES = [
     ("calendars: {p: {hours: {}, closed: [2027-13-01]}}", 37, "is not a date"),
     ("calendars: {p: {hours: {}, time_zone: Europe/Berln}}", 39, 'mean "Europe/Berlin"?'),
     ("calendars: {p: {hours: {}, timezone: UTC}}", 28, 'did you mean "time_zone"?'),
+    ("records: {folder: 5}", 19, "write a path"),
+    ("records: {calls: 1}", 18, "expected true or false here, not 1"),
+    ("records: {call: true}", 11, 'did you mean "calls"?'),
+    ("records: yes", 10, 'expected keys with values here, not "yes"'),
+    ("watch: no", 8, 'expected true or false here, not "no"'),
     ("log: {format: jsn}", 15, '"jsn" is not one of logfmt, json; did you mean "json"?'),
     ("log: {level: loud}", 14, '"loud" is not one of debug, info, warning, error'),
     ("voicebot: 1", 1, 'the key "voicebot" is already there at'),

@@ -5,9 +5,9 @@ Knows: days, spans of the day, closed dates, time zones. Must not know: the cloc
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, NamedTuple
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
@@ -76,9 +76,14 @@ def _date(written: object) -> date:
 
 
 def _zone(written: object) -> object:
+    if not isinstance(written, str):
+        return written
     zones = available_timezones()
-    # A machine without a time zone database cannot tell; then the name is taken as it is.
-    if isinstance(written, str) and zones and written not in zones:
+    if not zones:
+        raise ValueError(
+            "this machine has no time zones: install its package tzdata, or leave time_zone out"
+        )
+    if written not in zones:
         near = did_you_mean(written, zones)
         raise ValueError(f'"{written}" is not a time zone such as Europe/Berlin{near}')
     return written
@@ -105,3 +110,20 @@ class Calendar(BaseModel):
                     raise ValueError(f'"{day}" is in "{seen[day]}" and in "{written}"')
                 seen[day] = written
         return self
+
+    def open_at(self, moment: datetime) -> bool:
+        """Whether somebody is there.
+
+        Args:
+            moment: with its time zone; the clock on the calendar's own wall is what counts.
+        """
+        there = moment.astimezone(None if self.time_zone is None else ZoneInfo(self.time_zone))
+        if there.date() in self.closed:
+            return False
+        minute, day = there.hour * 60 + there.minute, DAYS[there.weekday()]
+        return any(
+            span.opens_min <= minute < span.closes_min
+            for written, spans in self.hours.items()
+            if day in days_of(written)
+            for span in spans
+        )

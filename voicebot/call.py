@@ -4,128 +4,43 @@ Knows how events of the line and the engines become events of the dialogue, and 
 actions are carried out.  Must not know what the flow means, what is on the wire, or other calls.
 
 What comes from the media clock (keys, speech, the end of the line) is put into an inbox and dealt
-with here, in order, one at a time; what is slow (recognising, synthesising, waiting) is a task of
-the nursery that puts its result into the same inbox.
+with here, in order, one at a time; what is slow (recognising, synthesising, asking a server,
+writing a file, waiting) is a task of the nursery that puts its result into the same inbox.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from typing import Final, TypeAlias, assert_never
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final, assert_never
 
-import structlog
 import trio
 
+from voicebot import call_items as items
+from voicebot.asker import Answer, RequestFailed
+from voicebot.call_log import CallLog, Witness, shown_url
+from voicebot.call_message import Messages
+from voicebot.call_turn import Waterfall
 from voicebot.flow import events as ev
-from voicebot.flow.answers import UNKNOWN, Word
 from voicebot.flow.dialog import CallInfo, Dialog
 from voicebot.flow.model import BargeIn, Flow
+from voicebot.flow.spoken import markup
 from voicebot.hearing.ear import CallerEar, Utterance
 from voicebot.hearing.endpoint import Patience
-from voicebot.hearing.recogniser import Recogniser, RecognitionError, Transcript
-from voicebot.line.clock import MediaClock
+from voicebot.hearing.transcribing import transcribe
 from voicebot.line.line import Ended, KeyPressed, Line, LineEvent, RateChanged
-from voicebot.speaking.playback import Playback, Slot
-from voicebot.speaking.prompts import Clip, PromptStore, clauses, pause_after_s
-from voicebot.speaking.synthesiser import SynthesisError
+from voicebot.services import LeaveToDialplan, Services, Switch
+from voicebot.speaking.mouth import Mouth
+from voicebot.speaking.playback import Playback
 
-log = structlog.get_logger()
+__all__ = ["Call", "LeaveToDialplan", "Services", "Switch", "Witness"]
 
-INBOX: Final = 256
-"""More than any person and any engine bring at once; a flood of keys beyond it is dropped."""
+KEYS_WAITING: Final = 200
+"""More than any person presses while the call is busy; of a flood the rest is dropped."""
 FAR_BUFFER_S: Final = 0.2
 """What the phone's own jitter buffer may still have to play when our last frame has left."""
-FLUSH_S: Final = 2.0
-"""A recogniser that owes the transcript longer than this is given up."""
-FEED_S: Final = 1.0
-"""Its socket holds seconds of audio: a recogniser that leaves it full for longer than this hangs."""
-SYNTHESIS_S: Final = 8.0
-"""A synthesiser that owes a clause longer than this is given up; two tries to connect are in it."""
 SETTLED: Final = ("understood", "missed")
 """Notes of the dialogue that say that the caller's turn is over."""
-COUGH_S: Final = 0.5
-"""Unknown sounds shorter than this are a cough or a knock, not an answer that was not understood."""
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What all calls share."""
-
-    clock: MediaClock
-    recogniser: Recogniser
-    prompts: PromptStore
-
-
-# What comes into the inbox beside the line's own events -----------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _SpeechBegan:
-    """`question`: the one that was open at the onset; a key may have closed it since."""
-
-    utterance: Utterance
-    question: ev.Listen | None
-
-
-@dataclass(frozen=True, slots=True)
-class _SpeechEnded:
-    """An utterance is over; `transcript` None: it could not be recognised."""
-
-    utterance: Utterance
-    question: ev.Listen
-    transcript: Transcript | None
-    last_voice_s: float
-    text_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class _TimerFired:
-    timer: ev.Timer
-    number: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Sounding:
-    at_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class _PlayedOut:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class _SpeakingFailed:
-    reason: str
-    number: int
-    """Of the speech it was part of: who has been silenced cannot fail any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Faulted:
-    error: Exception
-
-
-_Item: TypeAlias = (
-    LineEvent | _SpeechBegan | _SpeechEnded | _TimerFired | _Sounding | _PlayedOut
-    | _SpeakingFailed | _Faulted
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """What the caller did last and the bot has not yet answered: the turn's waterfall so far.
-
-    All times in seconds since the call began.
-    """
-
-    by: str
-    end_s: float
-    """The last voiced frame, or the key."""
-    reason: str
-    text_s: float
-    decided_s: float = 0.0
 
 
 class Call:
@@ -133,6 +48,7 @@ class Call:
 
     Args:
         make_line: joins a line to this call's source, ear and events; called once, at once.
+        witness: is told what happens.
     """
 
     def __init__(
@@ -143,43 +59,51 @@ class Call:
         make_line: Callable[[Playback, CallerEar, Callable[[LineEvent], None]], Line],
         *,
         seed: int,
+        witness: Witness | None = None,
     ) -> None:
-        self._flow = flow
         self._services = services
+        self._witness = witness
         self._began_s = trio.current_time()
         self._dialog = Dialog(flow, info, seed)
-        self._put, self._inbox = trio.open_memory_channel[_Item](INBOX)
-        self._playback = Playback(self._on_sounding, lambda: self._post(_PlayedOut()))
+        self.log = CallLog(self._now, self._dialog.secret_texts, witness)
+        # Without a limit: nothing in it may be lost, and but for keys, which `_post` counts, the
+        # call itself makes what comes (an utterance, a timer, a prompt at a time).
+        self._put, self._inbox = trio.open_memory_channel[items.Item](math.inf)
+        self._playback = Playback(self._on_sounding, lambda: self._post(items.PlayedOut()))
+        self._mouth = Mouth(services.prompts, self._playback, self._on_prompt_failed)
         self._ear = CallerEar(self._on_speech)
         self._line = make_line(self._playback, self._ear, self._post)
+        self._turn = Waterfall(self.log)
+        self._messages = Messages(info.id, services.recordings, self._post, self.log)
         self._question: ev.Listen | None = None
         self._hearing: trio.CancelScope | None = None
         """Around the recognition of the utterance under way."""
-        self._making: set[trio.CancelScope] = set()
-        """Around each synthesis for what is queued."""
-        self._speech_number = 0
-        """How often the bot has been silenced."""
         self._timers: dict[ev.Timer, int] = {}
         self._timer_count = 0
         # Keys may be pressed ahead of the question they are meant for.
-        self._keys_are_secret = any(question.secret for question in flow.expectations)
-        self._hanging_up = False
-        self._turn: _Turn | None = None
+        self._keys_are_secret = flow.asks_secret
+        self._last: ev.HangUp | ev.Transfer | None = None
+        """What is to be done once all has been said."""
         self._gone: str | None = None
+        """Why the caller is no longer there."""
+        self._over: str | None = None
+        """What the bot has ended the call with."""
         self._nursery: trio.Nursery
 
     async def run(self) -> str:
         """Take the call to its end; the line is closed cleanly whatever happens.
 
         Returns:
-            Why it ended, for the log: "bot hung up", or what the line said.
+            Why it ended, for the log: "bot hung up", "transferred to 400", what the line said, or
+            what `end` was given.
 
         Raises:
             Exception: a fault in this call; its line has been closed.
         """
         try:
             async with trio.open_nursery() as self._nursery:
-                self._services.clock.add(self._line, lambda error: self._post(_Faulted(error)))
+                self._nursery.start_soon(self._mouth.make)
+                self._services.clock.add(self._line, lambda error: self._post(items.Faulted(error)))
                 self._tell(ev.Answered(0.0))
                 await self._take_items()
                 self._nursery.cancel_scope.cancel()
@@ -188,7 +112,13 @@ class Call:
             with trio.CancelScope(shield=True):
                 await self._line.finish()
             self._put.close()
-        return self._gone or "bot hung up"
+        return self._gone or self._over or "?"
+
+    def end(self, reason: str) -> None:
+        """End the call from outside, as if the caller had left: the flow's `on: hangup` is run."""
+        if self._gone is None:
+            self._gone = reason
+            self._post(items.Ending())
 
     @property
     def variables(self) -> dict[str, object]:
@@ -196,73 +126,122 @@ class Call:
         return self._dialog.shown_variables()
 
     @property
+    def tags(self) -> Mapping[str, str]:
+        """What the flow said of the call."""
+        return self._dialog.tags
+
+    @property
+    def dialog(self) -> Dialog:
+        """To read, not to handle."""
+        return self._dialog
+
+    @property
     def line(self) -> Line:
         return self._line
 
+    def secret_texts(self) -> frozenset[str]:
+        """Every secret that the call holds, as text."""
+        return self._dialog.secret_texts()
+
     async def _take_items(self) -> None:
         async for item in self._inbox:
-            self._take(item)
             if self._gone is not None:
-                self._tell(ev.CallerLeft(self._now()))
+                await self._leave()
                 return
-            if self._hanging_up and not self._playback.busy:
-                await trio.sleep(FAR_BUFFER_S)
+            self._take(item)
+            if self._last is not None and not self._playback.busy:
+                await self._do_last()
+            if self._over is not None:
                 return
+
+    async def _leave(self) -> None:
+        """The call is over: what the caller has said into a recording comes first."""
+        if self._messages.under_way:
+            self._stop_recording()
+            async for item in self._inbox:
+                if isinstance(item, items.Kept):
+                    self._kept(item)
+                    break
+        self._tell(ev.CallerLeft(self._now()))
 
     # From the clock: quick, and never waiting -----------------------------------------------
 
-    def _post(self, item: _Item) -> None:
-        if isinstance(item, Ended):
-            self._gone = item.reason  # holds even if the inbox is full
+    def _post(self, item: items.Item) -> None:
+        if isinstance(item, Ended) and self._gone is None:
+            self._gone = item.reason
+        flood = isinstance(item, KeyPressed) and self._waiting >= KEYS_WAITING
+        if flood:
+            return
         try:
             self._put.send_nowait(item)
-        except (trio.WouldBlock, trio.ClosedResourceError):
-            return
+        except trio.ClosedResourceError:
+            return  # the call has ended
+
+    @property
+    def _waiting(self) -> int:
+        return self._put.statistics().current_buffer_used
 
     def _on_sounding(self) -> None:
-        self._post(_Sounding(self._now()))
+        self._post(items.Sounding(self._now()))
 
     def _on_speech(self, utterance: Utterance) -> None:
         self._playback.paused = True
-        self._post(_SpeechBegan(utterance, self._question))
+        self._post(items.SpeechBegan(utterance, self._question))
+
+    def _on_prompt_failed(self, reason: str, number: int) -> None:
+        self._post(items.PromptFailed(reason, number))
 
     # One item at a time -----------------------------------------------------------------------
 
-    def _take(self, item: _Item) -> None:  # noqa: C901 - a row for each kind of item
+    def _take(self, item: items.Item) -> None:  # noqa: C901, PLR0912 - a row for each kind of item
         match item:
             case KeyPressed(digit, at_s):
                 self._key(digit, at_s - self._began_s)
             case RateChanged(rate_hz):
                 self._nursery.start_soon(self._change_rate, rate_hz)
-            case _SpeechBegan(utterance, question):
+            case items.SpeechBegan(utterance, question):
                 self._speech_began(utterance, question)
-            case _SpeechEnded():
+            case items.SpeechEnded():
                 self._speech_ended(item)
-            case _TimerFired(timer, number):
+            case items.TimerDue(timer, number):
                 if self._timers.get(timer) == number:
                     self._tell(ev.TimerFired(self._now(), timer))
-            case _Sounding(at_s):
-                self._answered(at_s)
-            case _PlayedOut():
+            case items.Sounding(at_s):
+                self._turn.answered(at_s)
+            case items.PlayedOut():
                 self._played_out()
-            case _SpeakingFailed(reason, number):
-                self._speaking_failed(reason, number)
-            case _Faulted(error):
+            case items.PromptFailed(reason, number):
+                if number == self._mouth.number:
+                    self._tell(ev.SpeakingFailed(self._now(), reason))
+            case items.RequestOver(result):
+                self._request_over(result)
+            case items.MessageOver(recording):
+                if self._messages.is_current(recording):
+                    self._stop_recording()
+            case items.Kept():
+                self._kept(item)
+            case items.TransferOver():
+                self._transferred(item)
+            case items.Faulted(error):
                 raise error
-            case Ended():
+            case Ended() | items.Ending():
                 pass  # told already, by way of _gone
             case _:
                 assert_never(item)
 
     def _key(self, digit: str, at_s: float) -> None:
-        log.info("call.key", key="*" if self._keys_are_secret else digit, at_s=round(at_s, 3))
-        self._turn = _Turn("key", at_s, "key", at_s)
+        shown = "*" if self._keys_are_secret else digit
+        self.log.info("call.key", key=shown, at_s=round(at_s, 3))
+        self._turn.key(at_s)
         if not self._tell(ev.KeyPressed(at_s, digit)):
-            self._turn = None  # nothing answers a key that settles nothing
+            self._turn.forget()
 
     def _played_out(self) -> None:
         if self._playback.busy:
             return  # something was added meanwhile
+        if self._messages.beeping:
+            self._messages.begin(self._ear)
+            return
         question = self._question
         self._tell(ev.PromptsFinished(self._now()))
         # Keys typed ahead may have led on to the next question: that one has its own prompts.
@@ -273,19 +252,6 @@ class Call:
         ):
             self._open_ear(question)
 
-    def _answered(self, at_s: float) -> None:
-        """The first frame of speech has left: the turn is complete."""
-        turn, self._turn = self._turn, None
-        if turn is not None:
-            log.info(
-                "call.turn",
-                by=turn.by,
-                endpoint=turn.reason,
-                response_ms=_ms(at_s - turn.end_s),
-                text_ms=_ms(turn.text_s - turn.end_s),
-                decided_ms=_ms(turn.decided_s - turn.end_s),
-            )
-
     # Hearing ----------------------------------------------------------------------------------
 
     def _open_ear(self, question: ev.Listen) -> None:
@@ -294,63 +260,39 @@ class Call:
     def _speech_began(self, utterance: Utterance, question: ev.Listen | None) -> None:
         if question is None or question is not self._question:
             return
-        log.info("call.speech", at_s=round(self._now(), 3), barge_in=self._playback.busy)
-        if self._services.recogniser.partials:
-            utterance.still = question.expectation.still("")
+        self.log.info("call.speech", at_s=round(self._now(), 3), barge_in=self._playback.busy)
         self._tell(ev.SpeechStarted(self._now()))
         self._nursery.start_soon(self._recognise, utterance, question)
 
     async def _recognise(self, utterance: Utterance, question: ev.Listen) -> None:
-        """From the first frame of an utterance to its transcript."""
-        transcript: Transcript | None = None
-        last_voice_s = self._now()
+        with trio.CancelScope() as self._hearing:
+            hearing = await transcribe(self._services.recogniser, utterance, question)
+            if hearing.failure:
+                self.log.warning("call.recognition_failed", reason=hearing.failure)
+            self._post(items.SpeechEnded(utterance, question, hearing, self._now()))
 
-        def on_partial(text: str) -> None:
-            utterance.still = question.expectation.still(text)
-
-        with trio.CancelScope() as scope:
-            self._hearing = scope
-            try:
-                async with self._services.recogniser.listen(
-                    language=self._flow.language,
-                    rate_hz=utterance.rate_hz,
-                    phrases=question.expectation.grammar,
-                    on_partial=on_partial,
-                ) as engine:
-                    async for pcm in utterance.frames:
-                        with trio.fail_after(FEED_S):
-                            await engine.feed(pcm)
-                    last_voice_s = self._now() - utterance.silence_s
-                    with trio.move_on_after(FLUSH_S):
-                        transcript = await engine.finish()
-            except (RecognitionError, trio.TooSlowError) as error:
-                reason = str(error) or "the recogniser takes no audio"
-                log.warning("call.recognition_failed", reason=reason)
-                async for _ in utterance.frames:
-                    pass  # the caller is not interrupted: the turn ends when he does
-        if not scope.cancelled_caught:
-            ended = _SpeechEnded(utterance, question, transcript, last_voice_s, self._now())
-            await self._put.send(ended)
-
-    def _speech_ended(self, item: _SpeechEnded) -> None:
-        if item.question is not self._question:
+    def _speech_ended(self, item: items.SpeechEnded) -> None:
+        question, words = item.question, item.hearing.words
+        if question is not self._question:
             return
-        transcript = item.transcript
-        words = _words(transcript)
-        cough = _all_unknown(words) and item.utterance.voiced_s < COUGH_S
-        if cough or item.question.expectation.only_fillers(words):
-            log.info("call.nothing_heard", voiced_s=round(item.utterance.voiced_s, 2))
+        voiced_s = item.utterance.voiced_s
+        if item.hearing.is_cough(voiced_s) or question.expectation.only_fillers(words):
+            self.log.info("call.nothing_heard", voiced_s=round(voiced_s, 2))
             self._tell(ev.SpeechLost(self._now()))
             self._playback.paused = False
-            self._open_ear(item.question)
+            self._open_ear(question)
             return
-        log.info(
+        text = " ".join(word.text for word in words)
+        sure = [[word.text, round(word.confidence, 2)] for word in words]
+        self.log.info(
             "call.heard",
-            text="***" if item.question.secret else " ".join(word.text for word in words),
+            more={"words": [] if question.secret else sure, "partials": item.hearing.partials},
+            text="***" if question.secret else text,
             confidence=round(min(word.confidence for word in words), 2),
         )
-        still = item.question.expectation.still(" ".join(word.text for word in words))
-        self._turn = _Turn("speech", item.last_voice_s, still.name.lower(), item.text_s)
+        still = question.expectation.still(text, filled=question.filled)
+        voice_s = item.hearing.last_voice_s - self._began_s
+        self._turn.speech(voice_s, still.name.lower(), item.text_s)
         self._tell(ev.SpeechHeard(self._now(), words))
 
     # The dialogue -----------------------------------------------------------------------------
@@ -363,27 +305,32 @@ class Call:
         """
         was_silent = not self._playback.busy
         spoke = settled = False
-        for action in self._dialog.handle(event):
+        actions = self._dialog.handle(event)
+        if self._witness is not None:
+            verdicts = tuple(self._dialog.verdicts)
+            self._witness.told(event, actions, verdicts, self._dialog.secret_texts())
+        for action in actions:
             settled = settled or (isinstance(action, ev.Note) and action.kind in SETTLED)
             spoke = spoke or isinstance(action, ev.Speak)
             if isinstance(action, ev.StopSpeaking):
                 was_silent = True
             self._do(action)
-        if self._turn is not None and not self._turn.decided_s:
-            self._turn = replace(self._turn, decided_s=self._now())
+        self._turn.decided(self._now())
         if spoke and not self._playback.busy:
-            self._post(_PlayedOut())  # there was not a sound in it
-        elif spoke and was_silent and self._turn is not None:
+            self._post(items.PlayedOut())  # there was not a sound in it
+        elif spoke and was_silent and self._turn.running:
             self._line.send_early(trio.current_time())
         return settled
 
-    def _do(self, action: ev.Action) -> None:  # noqa: C901 - a row for each action
+    def _do(self, action: ev.Action) -> None:  # noqa: C901, PLR0912 - a row for each action
         match action:
             case ev.Speak(prompts):
                 for prompt in prompts:
-                    self._speak(prompt)
+                    said = "***" if prompt.secret else markup.plain(prompt.text)
+                    self.log.info("call.said", text=said)
+                    self._mouth.say(prompt)
             case ev.StopSpeaking():
-                self._stop_speaking()
+                self._mouth.stop()
             case ev.Listen():
                 self._listen(action)
             case ev.StopListening():
@@ -392,13 +339,21 @@ class Call:
                 self._start_timer(timer, after_s)
             case ev.StopTimer(timer):
                 self._timers.pop(timer, None)
-            case ev.HangUp():
-                self._hang_up()
+            case ev.Request():
+                self._nursery.start_soon(self._ask, action)
+            case ev.Record():
+                self._messages.start(action, self._mouth, self._ear)
+            case ev.StopRecording():
+                self._stop_recording()
+            case ev.Transfer() | ev.HangUp():
+                self._last = action
+                self._post(items.PlayedOut())  # for the case that there is nothing left to play
             case ev.Log(text):
-                log.info("call.log", text=text)
+                self.log.info("call.log", text=text)
             case ev.Note(kind, detail):
-                event = f"call.{kind}"
-                log.info(event, **detail)
+                self.log.note(f"call.{kind}", detail)
+            case ev.Tag():
+                pass  # the dialogue has it
             case _:
                 assert_never(action)
 
@@ -414,10 +369,6 @@ class Call:
             self._hearing.cancel()
         self._playback.paused = False
 
-    def _hang_up(self) -> None:
-        self._hanging_up = True
-        self._post(_PlayedOut())  # for the case that there is nothing left to play
-
     # Timers -----------------------------------------------------------------------------------
 
     def _start_timer(self, timer: ev.Timer, after_s: float) -> None:
@@ -428,100 +379,78 @@ class Call:
     async def _run_timer(self, timer: ev.Timer, after_s: float, number: int) -> None:
         await trio.sleep(after_s)
         if self._timers.get(timer) == number:
-            await self._put.send(_TimerFired(timer, number))
+            self._post(items.TimerDue(timer, number))
 
-    # Speaking ---------------------------------------------------------------------------------
+    # Servers ----------------------------------------------------------------------------------
 
-    def _speak(self, prompt: ev.Prompt) -> None:
-        """Queue a prompt: at once when it is rendered, else a place for each of its clauses."""
-        log.info("call.said", text="***" if prompt.secret else prompt.text)
-        clip = self._rendered(prompt)
-        if clip is not None and clip.has(self._line.out_rate_hz):
-            self._playback.add(clip)
-        elif clip is not None:
-            self._make(self._resample, self._playback.add(), clip)
+    async def _ask(self, request: ev.Request) -> None:
+        began_s = trio.current_time()
+        url = shown_url(request.url, secret=request.secret)
+        result: Answer | RequestFailed
+        try:
+            result = await self._services.asker.ask(request)
+        except RequestFailed as error:
+            result = error
+        ms = _ms(trio.current_time() - began_s)
+        if isinstance(result, RequestFailed):
+            reason = str(result)
+            self.log.warning(
+                "call.http_failed", method=request.method, url=url, reason=reason, ms=ms
+            )
         else:
-            places = [(self._playback.add(), clause) for clause in clauses(prompt.text)]
-            if places:
-                self._make(self._synthesise, places, self._speech_number)
+            self.log.info("call.http", method=request.method, url=url, status=result.status, ms=ms)
+        self._post(items.RequestOver(result))
 
-    def _rendered(self, prompt: ev.Prompt) -> Clip | None:
-        if prompt.file is not None:
-            return self._services.prompts.file(prompt.file)
-        return self._services.prompts.get(prompt.text, self._flow.language)
+    def _request_over(self, result: Answer | RequestFailed) -> None:
+        if isinstance(result, RequestFailed):
+            self._tell(ev.HttpFailed(self._now(), str(result)))
+        else:
+            answer = ev.HttpAnswered(self._now(), result.status, result.json, result.text)
+            self._tell(answer)
 
-    def _make(self, work: Callable[..., Awaitable[None]], *args: object) -> None:
-        """Start making clips for the queue; what is stopped before it is said is not made."""
-        scope = trio.CancelScope()
-        self._making.add(scope)
+    # Messages ---------------------------------------------------------------------------------
 
-        async def within_scope() -> None:
-            with scope:
-                await work(*args)
-            self._making.discard(scope)
+    def _stop_recording(self) -> None:
+        self._messages.stop(self._mouth, self._ear, self._nursery)
 
-        self._nursery.start_soon(within_scope)
+    def _kept(self, item: items.Kept) -> None:
+        self._messages.over()
+        left = self._gone is not None
+        self._tell(ev.Recorded(self._now(), item.path, item.duration_s, caller_left=left))
 
-    async def _resample(self, place: Slot, clip: Clip) -> None:
-        await _resampled(clip, self._line.out_rate_hz)
-        place.fill(clip)
+    # The end ----------------------------------------------------------------------------------
 
-    async def _synthesise(self, places: list[tuple[Slot, str]], number: int) -> None:
-        """Make clause after clause, each leaving while the next is made."""
-        last, _ = places[-1]
-        for place, clause in places:
-            try:
-                with trio.fail_after(SYNTHESIS_S):
-                    clip = await self._services.prompts.clip(clause, self._flow.language)
-            except (SynthesisError, trio.TooSlowError) as error:
-                place.fill(None)
-                reason = str(error) or f"the synthesiser took more than {SYNTHESIS_S:g} s"
-                await self._put.send(_SpeakingFailed(reason, number))
-                continue
-            if place is not last:
-                clip = clip.with_pause(pause_after_s(clause))
-            clip.pcm(self._line.out_rate_hz)  # a clause takes a millisecond: no thread for that
-            place.fill(clip)
+    async def _do_last(self) -> None:
+        """All has been said: hang up, or have the caller connected with somebody else."""
+        last, self._last = self._last, None
+        await trio.sleep(FAR_BUFFER_S)
+        if isinstance(last, ev.Transfer):
+            context: dict[str, Any] = {"context": last.context} if last.context else {}
+            self.log.info("call.transfer", to=last.to, **context)
+            self._nursery.start_soon(self._transfer, last)
+        else:
+            self._over = "bot hung up"
 
-    def _speaking_failed(self, reason: str, number: int) -> None:
-        if number == self._speech_number:
-            self._tell(ev.SpeakingFailed(self._now(), reason))
+    async def _transfer(self, transfer: ev.Transfer) -> None:
+        reason = await self._services.switch.transfer(transfer)
+        self._post(items.TransferOver(transfer, reason))
 
-    def _stop_speaking(self) -> None:
-        self._speech_number += 1
-        self._playback.clear()
-        for scope in self._making:
-            scope.cancel()
-        self._making.clear()
+    def _transferred(self, item: items.TransferOver) -> None:
+        if item.reason is None or not item.transfer.returns:
+            self._over = f"transferred to {item.transfer.to}"
+        else:
+            self.log.warning("call.transfer_failed", to=item.transfer.to, reason=item.reason)
+            self._tell(ev.TransferFailed(self._now(), item.reason))
 
     async def _change_rate(self, rate_hz: int) -> None:
         """Speak at the caller's rate from the moment that all that is queued is there at it."""
-        for clip in self._playback.clips():
-            await _resampled(clip, rate_hz)
+        await self._mouth.prepare(rate_hz)
         if rate_hz == self._line.in_rate_hz:  # else it has changed again meanwhile
-            self._line.out_rate_hz = rate_hz
+            self._line.out_rate_hz = self._mouth.rate_hz = rate_hz
 
     def _now(self) -> float:
         """Seconds since the call began."""
         return trio.current_time() - self._began_s
-
-
-async def _resampled(clip: Clip, rate_hz: int) -> None:
-    """Have a clip at this rate, off the media clock's thread."""
-    if not clip.has(rate_hz):
-        await trio.to_thread.run_sync(clip.pcm, rate_hz)
-
-
-def _words(transcript: Transcript | None) -> tuple[Word, ...]:
-    if transcript is None:
-        return ()
-    if not transcript.words:  # an engine that gives none
-        return tuple(Word(text) for text in transcript.text.lower().split())
-    return tuple(Word(word.text, word.confidence) for word in transcript.words)
-
-
-def _all_unknown(words: tuple[Word, ...]) -> bool:
-    return all(word.text == UNKNOWN for word in words)
 
 
 def _ms(seconds: float) -> int:

@@ -5,11 +5,10 @@ variable is read here. `check_paths` is the only function that looks beside the 
 """
 
 import ipaddress
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -17,163 +16,43 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    StrictBool,
     StrictInt,
     ValidationError,
-    ValidationInfo,
     model_validator,
 )
 
 from voicebot import config_errors
 from voicebot.calendars import Calendar
+from voicebot.config_values import (
+    Address,
+    Duration,
+    FilePath,
+    Name,
+    Network,
+    Networks,
+    PathOfLanguage,
+    audio_rate,
+    engine_uri,
+    first_version,
+    parse_address,
+)
 from voicebot.flow import yamlfile
 from voicebot.flow.yamlfile import Finding, Mark, Severity
-from voicebot.line.audiosocket import RATES, Dialect
+from voicebot.line.audiosocket import Dialect
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(ms|s|m|h)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
-_HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
-_MAX_PORT = 65535
+__all__ = [
+    "Address", "Asr", "Config", "Limits", "Listen", "Listener", "Log", "LogFormat", "Records",
+    "Route", "Tts", "check_paths", "load_config", "parse_address",
+]  # fmt: skip
 
 Place = tuple[str | int, ...]
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-class Address(NamedTuple):
-    """Where to listen; port 0 takes any free one."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def parse_address(written: object) -> Address:
-    """`127.0.0.1:9092`, `localhost:9092` or `[::1]:9092`.
-
-    Raises:
-        ValueError: it is none of these; the message is one line for the person who wrote it.
-    """
-    if isinstance(written, Address):
-        return written
-    host, colon, port = written.rpartition(":") if isinstance(written, str) else ("", "", "")
-    if not colon or not (port.isascii() and port.isdecimal()):
-        raise ValueError(f'write an address and a port such as "127.0.0.1:9092", not "{written}"')
-    if int(port) > _MAX_PORT:
-        raise ValueError(f"there is no port {port}; ports go up to {_MAX_PORT}")
-    if not host:
-        raise ValueError(
-            f'write the address to listen on before ":{port}"; "0.0.0.0:{port}" is all of them'
-        )
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if (":" in bare) != (bare != host):
-        raise ValueError(f'an IPv6 address, and only that, stands in brackets: "[::1]:{port}"')
-    if not _is_host(bare):
-        raise ValueError(f'"{bare}" is neither an IP address nor the name of a host')
-    return Address(bare, int(port))
-
-
-def parse_duration(written: object) -> float:
-    """Seconds of `5s`, `300ms`, `2m` or `1h`.
-
-    Raises:
-        ValueError: it is none of these; the message is one line for the person who wrote it.
-    """
-    match = _DURATION.fullmatch(str(written))
-    if match is None:
-        example = f"{written}s" if isinstance(written, int) else "30s"
-        raise ValueError(
-            f'write a duration with its unit, such as "{example}" or "2m", not "{written}"'
-        )
-    return float(match[1]) * _SECONDS[match[2]]
-
-
-def _is_host(bare: str) -> bool:
-    try:
-        ipaddress.ip_address(bare)
-    except ValueError:
-        # Four numbers that are no address are a typing error, not a name.
-        return _HOST_NAME.fullmatch(bare) is not None and not re.fullmatch(r"[\d.]+", bare)
-    return True
-
-
-def _network(written: object) -> Network:
-    if not isinstance(written, str):
-        raise ValueError('write a network such as "10.0.0.0/8" or an address such as "10.0.0.5"')  # noqa: TRY004
-    try:
-        return ipaddress.ip_network(written)
-    except ValueError:
-        pass
-    try:
-        whole = ipaddress.ip_network(written, strict=False)
-    except ValueError:
-        raise ValueError(f'"{written}" is not a network such as "10.0.0.0/8"') from None
-    address = written.partition("/")[0]
-    raise ValueError(
-        f'"{written}" is an address within a network; write "{whole}", or "{address}" for it alone'
-    )
-
-
-def _version(written: object) -> object:
-    if type(written) is not int or written != 1:
-        raise ValueError(f"this voicebot reads version 1 of the file; write 1, not {written}")
-    return written
-
-
-def _number_as_text(written: Any) -> Any:  # noqa: ANN401 - whatever the file has
-    """`called: 7001` means the extension, not the number."""
-    return str(written) if type(written) is int else written
-
-
-def _path(written: object, info: ValidationInfo) -> Path:
-    if not isinstance(written, str | Path) or not str(written):
-        raise ValueError("write a path; it counts from the folder of this file")
-    folder = info.context["folder"] if info.context else Path()
-    try:
-        return Path(folder, Path(written).expanduser())
-    except RuntimeError:
-        raise ValueError(
-            f'"{written}" begins with the home folder of nobody; write the path out'
-        ) from None
-
-
-def _language(written: Any) -> str:  # noqa: ANN401 - whatever the file has
-    text = str(written)
-    if not _LANGUAGE.fullmatch(text):
-        head, _, tail = text.replace("_", "-").partition("-")
-        better = "-".join(filter(None, [head.lower(), tail.upper()]))
-        hint = f'; did you mean "{better}"?' if _LANGUAGE.fullmatch(better) else ""
-        raise ValueError(f'"{text}" is not a language such as "en-US"{hint}')
-    return text
-
-
-def _rate(written: object) -> object:
-    if written not in RATES:
-        raise ValueError(f"{written} is not a rate of AudioSocket: {', '.join(map(str, RATES))}")
-    return written
-
-
-def _uri(written: object) -> str:
-    match = re.fullmatch(r"(tcp|unix)://(.+)", written) if isinstance(written, str) else None
-    if match is None:
-        raise ValueError(f'write "tcp://10.0.0.5:10300" or "unix:///run/asr.sock", not "{written}"')
-    if match[1] == "tcp":
-        parse_address(match[2])
-    return match[0]
 
 
 def _listeners(written: object) -> object:
     """One address, one listener or a list of both, as a list of listeners."""
     many = written if isinstance(written, list) else [written]
     return [one if isinstance(one, Mapping | Listener) else {"address": one} for one in many]
-
-
-FilePath = Annotated[Path, BeforeValidator(_path)]
-Duration = Annotated[float, BeforeValidator(parse_duration)]
-PathOfLanguage = Mapping[Annotated[str, BeforeValidator(_language)], FilePath]
-Networks = Annotated[tuple[Annotated[Network, BeforeValidator(_network)], ...], Field(min_length=1)]
-Name = Annotated[str, BeforeValidator(_number_as_text), Field(min_length=1)]
 
 
 class _Section(BaseModel):
@@ -186,7 +65,7 @@ class Listener(_Section):
     address: Annotated[Address, BeforeValidator(parse_address)]
     flow: Name | None = None
     """The flow of every call that comes in here; None asks the routes."""
-    rate_hz: Annotated[StrictInt, BeforeValidator(_rate)] | None = Field(None, alias="rate")
+    rate_hz: Annotated[StrictInt, BeforeValidator(audio_rate)] | None = Field(None, alias="rate")
     """What audio of kind 0x10 really is; None believes the kind."""
     dialect: Dialect = Dialect.ASTERISK
     allow: Networks | None = None
@@ -222,7 +101,7 @@ class Asr(_Section):
     engine: Literal["vosk", "wyoming"] = "vosk"
     models: PathOfLanguage = Field({"en-US": Path("models/vosk-tiny-en-8k")}, validate_default=True)
     workers: Annotated[StrictInt, Field(ge=1, le=64)] = 1
-    uri: Annotated[str, BeforeValidator(_uri)] | None = None
+    uri: Annotated[str, BeforeValidator(engine_uri)] | None = None
 
     @model_validator(mode="after")
     def _engine_has_its_keys(self) -> Self:
@@ -238,7 +117,7 @@ class Tts(_Section):
         {"en-US": Path("models/voicebot-en_US-tiny.onnx")}, validate_default=True
     )
     workers: Annotated[StrictInt, Field(ge=1, le=64)] = 1
-    uri: Annotated[str, BeforeValidator(_uri)] | None = None
+    uri: Annotated[str, BeforeValidator(engine_uri)] | None = None
 
     @model_validator(mode="after")
     def _engine_has_its_keys(self) -> Self:
@@ -253,6 +132,19 @@ class Limits(_Section):
     call_time_s: Annotated[Duration, Field(gt=0)] = Field(30 * 60.0, alias="call_time")
     drain_s: Duration = Field(30.0, alias="drain")
     """How long calls may go on after SIGTERM."""
+
+
+class Records(_Section):
+    """What calls leave behind."""
+
+    folder: FilePath = Field(Path("records"), validate_default=True)
+    """Everything below; what callers say into a `record` step lies in its `messages`."""
+    traces: StrictBool = True
+    """What each call was told and what it did, for `voicebot replay`."""
+    calls: StrictBool = False
+    """Each call as a stereo WAV: the caller left, the bot right."""
+    wire: StrictBool = False
+    """Every message of AudioSocket, too."""
 
 
 class LogFormat(StrEnum):
@@ -272,7 +164,7 @@ class Log(_Section):
 class Config(_Section):
     """All settings. Build it with `load_config`."""
 
-    voicebot: Annotated[Literal[1], BeforeValidator(_version)]
+    voicebot: Annotated[Literal[1], BeforeValidator(first_version)]
     listen: Listen = Listen()
     flows: FilePath = Field(Path("flows"), validate_default=True)
     routes: tuple[Route, ...] = ()
@@ -281,6 +173,9 @@ class Config(_Section):
     tts: Tts = Field(default_factory=dict, validate_default=True)
     limits: Limits = Limits()
     calendars: Mapping[str, Calendar] = Field({})
+    records: Records = Field(default_factory=dict, validate_default=True)
+    watch: StrictBool = True
+    """Whether a flow whose file changes is taken into use without a restart."""
     log: Log = Log()
     cache: FilePath = Field(Path("~/.cache/voicebot"), validate_default=True)
     """Where rendered prompts are kept."""

@@ -18,6 +18,7 @@ Place = Sequence[str | int]
 _EXPECTED = {
     "string_type": "a text",
     "int_type": "a whole number",
+    "bool_type": "true or false",
     "tuple_type": "a list such as [a, b]",
     "mapping_type": "keys with values",
     "dict_type": "keys with values",

@@ -97,3 +97,23 @@ def test_the_rate_may_change_in_the_middle_of_a_clip() -> None:
     assert played.frames(2) == [100, 100]
     assert len(played.frames(2, rate_hz=16000)) == 2
     assert played.frames(1, rate_hz=16000) == [None]
+
+
+def test_whether_the_next_frame_is_secret() -> None:
+    played = Played()
+    playback = played.playback
+    assert not playback.secret
+    playback.add(clip(100, 2))
+    playback.add().fill(None)
+    playback.add(Clip("", 8000, b""))
+    slot = playback.add(secret=True)
+    playback.add(clip(300, 1))
+    told = []
+    for level in (100, 100, None):
+        told.append(playback.secret)
+        assert played.frames(1) == [level]
+    slot.fill(clip(200, 2))
+    for level in (200, 200, 300, None):
+        told.append(playback.secret)
+        assert played.frames(1) == [level]
+    assert told == [False, False, True, True, True, False, False]

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from tests.speech.workers import LANGUAGE
 from voicebot.line.audio import frame_bytes
 from voicebot.line.audiosocket import RATES
-from voicebot.speaking.prompts import Clip, PromptError, PromptStore, clauses, pause_after_s
+from voicebot.speaking.prompts import (
+    Clip,
+    PromptError,
+    PromptStore,
+    clauses,
+    pause_after_s,
+    portions,
+)
 from voicebot.speaking.synthesiser import Speech, SynthesisError
 from voicebot.speech.remote import RemoteSynthesiser
 
@@ -183,6 +190,80 @@ async def test_nothing_to_say(tmp_path: Path) -> None:
     clip = store.get("...", "en")
     assert clip is not None
     assert clip.pcm(8000) == b""
+
+
+# Markup and figures
+
+
+def silent_stretches_s(clip: Clip) -> list[float]:
+    """How long nothing is heard, each time."""
+    loud = np.flatnonzero(np.abs(samples(clip.master)) > 0.02)
+    gaps = np.diff(loud) / clip.rate_hz
+    return [round(float(gap), 2) for gap in gaps if gap > 0.05]
+
+
+async def test_a_prompt_with_pauses_is_one_clip(tmp_path: Path) -> None:
+    synthesiser = ToneSynthesiser()
+    store = PromptStore(synthesiser, tmp_path, [8000])
+    text = 'Hello <break time="500ms"/> you. <break time="1s"/>'
+    await store.render([(text, "en-US")])
+    assert synthesiser.spoken == [("Hello", "en-US"), ("you.", "en-US")]
+    clip = store.get(text, "en-US")
+    assert clip is not None
+    assert silent_stretches_s(clip) == [pytest.approx(0.56, abs=0.02)]
+    # Two words, each with 60 ms behind it, and both pauses.
+    assert clip.duration_s == pytest.approx(0.5 + 0.4 + 2 * 0.062 + 1.5, abs=0.02)
+
+
+async def test_a_pause_alone(tmp_path: Path) -> None:
+    store = PromptStore(ToneSynthesiser(), tmp_path, [8000])
+    await store.render([('<break time="2s"/>', "en-US")])
+    clip = store.get('<break time="2s"/>', "en-US")
+    assert clip is not None
+    assert clip.duration_s == pytest.approx(2.0)
+    assert not any(clip.master)
+
+
+async def test_what_sounds_the_same_is_rendered_once(tmp_path: Path) -> None:
+    synthesiser = ToneSynthesiser()
+    store = PromptStore(synthesiser, tmp_path, [8000])
+    texts = ["Room 12.", 'Room <sub alias="twelve">12</sub>.', "Room twelve."]
+    await store.render([(text, "en-US") for text in texts])
+    assert synthesiser.spoken == [("Room twelve.", "en-US")]
+    assert len({id(store.get(text, "en-US")) for text in texts}) == 1
+    assert len(list(tmp_path.iterdir())) == 1  # noqa: ASYNC240 - a test may wait
+
+    again = ToneSynthesiser()
+    await PromptStore(again, tmp_path, [8000]).render([(texts[1], "en-US")])
+    assert again.spoken == []
+
+
+async def test_a_clause_that_is_a_prompt_is_not_spoken_again(tmp_path: Path) -> None:
+    synthesiser = ToneSynthesiser()
+    store = PromptStore(synthesiser, tmp_path, [8000])
+    await store.render([("Thank you.", "en-US")])
+    assert await store.clip("Thank you.", "en-US") is store.get("Thank you.", "en-US")
+    assert (await store.clip("", "en-US")).master == b""
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("", []),
+        ("Hello", [("Hello", 0.0)]),
+        ("Hello. You there.", [("Hello.", 0.3), ("You there.", 0.0)]),
+        ('Hello. You <break time="1s"/> there.', [("Hello.", 0.3), ("You", 1.0), ("there.", 0.0)]),
+        ('<break time="1s"/>Hello', [("", 1.0), ("Hello", 0.0)]),
+        ('Bye.<break time="1s"/><break time="1s"/>', [("Bye.", 2.0)]),
+        ("Room 12.", [("Room twelve.", 0.0)]),
+    ],
+)
+def test_a_text_in_clauses_with_their_pauses(text: str, cut: list[tuple[str, float]]) -> None:
+    assert portions(text, "en-US") == cut
+
+
+def test_a_language_without_words_of_its_own_is_spoken_as_it_is_written() -> None:
+    assert portions("Zimmer 12. <break/> Danke.", "xx-XX") == [("Zimmer 12.", 0.3), ("Danke.", 0.0)]
 
 
 # Files

@@ -15,6 +15,7 @@ import trio
 
 from voicebot.flow.answers import Still
 from voicebot.hearing.endpoint import ONSET_WINDOW, Endpointer, Patience, Turn
+from voicebot.hearing.recording import Recording
 from voicebot.hearing.vad import Vad, is_speech
 from voicebot.line.audio import silence
 
@@ -76,10 +77,12 @@ class CallerEar:
     """
 
     __slots__ = (
+        "_attentive",
         "_endpointer",
         "_line_rate_hz",
         "_on_speech",
         "_recent",
+        "_recording",
         "_samples",
         "_straight_hz",
         "_utterance",
@@ -101,6 +104,9 @@ class CallerEar:
         """The rate of frames that may go straight to the detector; 0: none may."""
         self._endpointer: Endpointer | None = None
         self._utterance: Utterance | None = None
+        self._recording: Recording | None = None
+        self._attentive = False
+        """An utterance or a recording is under way: silence counts."""
 
     @property
     def in_speech(self) -> bool:
@@ -121,6 +127,12 @@ class CallerEar:
         if self._utterance is not None:
             self._utterance.end()
         self._utterance = self._endpointer = None
+        self._attentive = self._recording is not None
+
+    def record(self, recording: Recording | None) -> None:
+        """Give all that is heard from now on to this recording, too; None: to none any more."""
+        self._recording = recording
+        self._attentive = recording is not None or self._utterance is not None
 
     def hear(self, pcm: bytes | None, rate_hz: int) -> None:
         """Take 20 ms of the line; None stands for 20 ms in which nothing came."""
@@ -128,7 +140,7 @@ class CallerEar:
             self._hear_otherwise(pcm, rate_hz)
             return
         voiced = is_speech(self._vad_state, rate_hz, pcm, self._samples)
-        if voiced or self._voiced or self._utterance is not None:
+        if voiced or self._voiced or self._attentive:
             self._take(pcm, voiced=voiced)
         else:
             self._recent.append(pcm)  # silence upon silence: most of most calls
@@ -154,6 +166,8 @@ class CallerEar:
     def _take(self, frame: bytes, *, voiced: bool) -> None:
         self._recent.append(frame)
         self._voiced = (self._voiced << 1 | voiced) & ONSET_BITS
+        if self._recording is not None:
+            self._recording.hear(frame, self._vad.rate_hz, voiced=voiced)
         endpointer = self._endpointer
         if endpointer is None:
             return
@@ -172,6 +186,7 @@ class CallerEar:
 
     def _begin(self, endpointer: Endpointer) -> None:
         self._utterance = Utterance(endpointer, self._vad.rate_hz)
+        self._attentive = True
         self._flush()
         self._on_speech(self._utterance)
 

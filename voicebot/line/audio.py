@@ -64,6 +64,17 @@ def _ulaw_codes() -> NDArray[np.uint8]:
     return code.astype(np.uint8)
 
 
+@cache  # only rehearsals encode A-law: no import has to pay for it
+def _alaw_codes() -> NDArray[np.uint8]:
+    """Return the A-law code nearest to each 16-bit sample, by the sample's bits as an unsigned number."""
+    sample = np.arange(65536, dtype=np.uint16).astype(np.int16)
+    codes = np.argsort(_ALAW).astype(np.uint8)
+    levels = _ALAW[codes].astype(np.int32)
+    between: NDArray[np.int32] = (levels[1:] + levels[:-1]) // 2
+    nearest: NDArray[np.uint8] = codes[np.searchsorted(between, sample, side="right")]
+    return nearest
+
+
 _ULAW = _ulaw_table()
 _ALAW = _alaw_table()
 _ULAW_CODES = _ulaw_codes()
@@ -82,6 +93,12 @@ def alaw_to_pcm(alaw: bytes) -> bytes:
 def pcm_to_ulaw(pcm: bytes) -> bytes:
     """Encode as G.711 u-law, one byte a sample."""
     codes: NDArray[np.uint8] = _ULAW_CODES[np.frombuffer(pcm, "<u2")]
+    return codes.tobytes()
+
+
+def pcm_to_alaw(pcm: bytes) -> bytes:
+    """Encode as G.711 A-law, one byte a sample."""
+    codes: NDArray[np.uint8] = _alaw_codes()[np.frombuffer(pcm, "<u2")]
     return codes.tobytes()
 
 

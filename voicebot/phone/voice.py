@@ -57,9 +57,14 @@ class CallerVoice:
         Raises:
             SynthesisError: the engine refused.
         """
-        return await trio.to_thread.run_sync(self._speak, text)
+        return await trio.to_thread.run_sync(self.speak, text)
 
-    def _speak(self, text: str) -> Speech:
+    def speak(self, text: str) -> Speech:
+        """Speak a text in this thread.
+
+        Raises:
+            SynthesisError: the engine refused.
+        """
         rate_hz, pcm = 0, b""
         for event in self._engine.converse([Synthesize(text).event()]):
             if AudioStart.is_type(event.type):

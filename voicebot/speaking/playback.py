@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 class Slot:
     """A place in the queue.  Empty until its clip is made; without one it is passed over."""
 
-    __slots__ = ("clip", "ready")
+    __slots__ = ("clip", "ready", "secret")
 
-    def __init__(self, clip: Clip | None = None) -> None:
+    def __init__(self, clip: Clip | None = None, *, secret: bool = False) -> None:
         self.clip = clip
         self.ready = clip is not None
+        self.secret = secret
 
     def fill(self, clip: Clip | None) -> None:
         """Give the clip, or None when there will be none."""
@@ -67,9 +68,18 @@ class Playback:
         """Whether there is something to say, even if it is paused or still in the making."""
         return bool(self._slots)
 
-    def add(self, clip: Clip | None = None) -> Slot:
+    @property
+    def secret(self) -> bool:
+        """Whether what `next_frame` gives next must not be recorded."""
+        for slot in self._slots:
+            has_sound = slot.clip is not None and slot.clip.master
+            if slot.secret or has_sound or not slot.ready:
+                return slot.secret
+        return False
+
+    def add(self, clip: Clip | None = None, *, secret: bool = False) -> Slot:
         """Queue a clip, or a place for one that is still to be made."""
-        slot = Slot(clip)
+        slot = Slot(clip, secret=secret)
         self._slots.append(slot)
         return slot
 

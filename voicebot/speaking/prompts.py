@@ -1,10 +1,11 @@
 """Prompts as sound: rendered once, kept on disk and in memory, ready at every rate.
 
-Knows: texts, voices by their fingerprint, files, rates.
+Knows: texts with their markup, voices by their fingerprint, files, rates.
 Must not know: which engine speaks, calls, lines, when anything is played.
 
 On disk there is one WAV a prompt, at the voice's own rate: 16 bits, levelled and trimmed, under a name made of
-the voice's fingerprint, the language, the text and RENDER_VERSION. Its comment holds a digest of the samples.
+the voice's fingerprint, the language, what is really spoken (the words and pauses that the text stands for) and
+RENDER_VERSION. Its comment holds a digest of the samples.
 Other rates are resampled from it in memory, a millisecond for four seconds, so a new rate costs no rendering
 and less disk.
 """
@@ -16,19 +17,24 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import soundfile
 import structlog
 import trio
 
+from voicebot.flow.spoken import language_of, markup
 from voicebot.line.audio import FULL_SCALE, SAMPLE_BYTES, frame_bytes, resample
 from voicebot.speaking.loudness import Samples, levelled, trimmed
 from voicebot.speaking.synthesiser import Speech, Synthesiser
 
 log = structlog.get_logger()
 
-RENDER_VERSION = 2
+Spoken: TypeAlias = tuple[str | float, ...]
+"""Words as the synthesiser reads them, and pauses in seconds."""
+
+RENDER_VERSION = 3
 """To be raised when levelling or trimming changes: what is cached is then rendered again."""
 
 LONG_PIECE = 40
@@ -36,6 +42,9 @@ LONG_PIECE = 40
 
 SENTENCE_PAUSE_S = 0.30
 CLAUSE_PAUSE_S = 0.12
+
+SILENT_HZ = 8000
+"""Of a clip without a voice in it."""
 
 
 class PromptError(Exception):
@@ -69,8 +78,7 @@ class Clip:
 
     def with_pause(self, seconds: float) -> "Clip":
         """Give the same sound with a silence behind it, as between two clauses spoken apart."""
-        silence = bytes(round(self.rate_hz * seconds) * SAMPLE_BYTES)
-        return Clip(self.text, self.rate_hz, self.master + silence)
+        return _joined(self.text, [self, seconds]) if seconds else self
 
     def frames(self, rate_hz: int) -> Sequence[bytes]:
         """Give the sound at `rate_hz` as 20 ms frames, cut once: the media clock only counts them off."""
@@ -101,6 +109,9 @@ class PromptStore:
         self._cache_dir = cache_dir
         self._rates = tuple(rates)
         self._clips: dict[tuple[str, str], Clip] = {}
+        """By text and language, as the flow has them."""
+        self._spoken: dict[tuple[Spoken, str], Clip] = {}
+        """The same clips by what is spoken in them."""
         self._files: dict[Path, Clip] = {}
 
     async def render(
@@ -111,13 +122,13 @@ class PromptStore:
         """Have these (text, language) prompts ready in memory, from disk or from the synthesiser.
 
         Args:
-            texts: repetitions and what is there already cost nothing.
+            texts: with their markup; repetitions and what is there already cost nothing.
             progress: called with how many are done and how many there are, first with 0.
 
         Raises:
             SynthesisError: a text cannot be spoken. What was rendered before stays.
         """
-        wanted = dict.fromkeys((_plain(text), language) for text, language in texts)
+        wanted = dict.fromkeys((_squeezed(text), language) for text, language in texts)
         progress(0, len(wanted))
         for done, (text, language) in enumerate(wanted, start=1):
             if (text, language) not in self._clips:
@@ -126,20 +137,19 @@ class PromptStore:
 
     def get(self, text: str, language: str) -> Clip | None:
         """Give a rendered prompt, None when it was not rendered."""
-        return self._clips.get((_plain(text), language))
+        return self._clips.get((_squeezed(text), language))
 
-    async def clip(self, text: str, language: str) -> Clip:
-        """Give a rendered prompt, or speak one clause now. What depends on a call is not kept.
+    async def clip(self, clause: str, language: str) -> Clip:
+        """Speak one clause of `portions` now, unless it was rendered. What depends on a call is not kept.
 
         Raises:
             SynthesisError: it cannot be spoken.
         """
-        ready = self.get(text, language)
-        if ready is not None:
-            return ready
-        text = _plain(text)
+        if not clause:
+            return Clip("", SILENT_HZ, b"")
+        ready = self._spoken.get(((clause,), language))
         # No thread for the millisecond of levelling: handing over costs as much, and the media clock can spare it.
-        return _finished(text, await self._synthesiser.synthesise(text, language))
+        return ready or _finished(clause, await self._synthesiser.synthesise(clause, language))
 
     def load_file(self, path: Path) -> Clip:
         """Read a sound file of any format, rate and number of channels that soundfile knows, and keep it for `file`.
@@ -160,32 +170,74 @@ class PromptStore:
         return self._files.get(path)
 
     async def _render(self, text: str, language: str) -> Clip:
-        path = self._cache_path(text, language)
+        pieces = spoken(text, language)
+        clip = self._spoken.get((pieces, language))
+        if clip is not None:
+            return clip
+        path = self._cache_path(pieces, language)
         clip = await trio.to_thread.run_sync(_read_cached, path, text)
         if clip is None:
-            clip = _finished(text, await self._synthesiser.synthesise(text, language))
+            parts = [
+                piece if isinstance(piece, float) else await self.clip(piece, language)
+                for piece in pieces
+            ]
+            clip = _joined(text, parts)
             await trio.to_thread.run_sync(_write_cached, path, clip)
         await trio.to_thread.run_sync(self._resample, clip)
+        self._spoken[pieces, language] = clip
         return clip
 
     def _resample(self, clip: Clip) -> None:
         for rate_hz in self._rates:
             clip.pcm(rate_hz)
 
-    def _cache_path(self, text: str, language: str) -> Path:
-        key = [RENDER_VERSION, self._synthesiser.fingerprint(language), language, text]
+    def _cache_path(self, pieces: Spoken, language: str) -> Path:
+        key = [RENDER_VERSION, self._synthesiser.fingerprint(language), language, pieces]
         digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()
         return self._cache_dir / f"{digest[:32]}.wav"
 
 
-def _plain(text: str) -> str:
+def spoken(text: str, language: str) -> Spoken:
+    """Give what is said for a text of a flow: its figures in words, its markup as pauses."""
+    known = language_of(language)
+    return markup.pieces(text, known) if known is not None else (markup.plain(text),)
+
+
+def portions(text: str, language: str) -> list[tuple[str, float]]:
+    """Cut a text into clauses to be spoken one by one, each with the pause behind it ("": a pause alone)."""
+    cut: list[tuple[str, float]] = []
+    for piece in spoken(text, language):
+        if isinstance(piece, str):
+            *before, last = clauses(piece) or [""]
+            cut += [(clause, pause_after_s(clause)) for clause in before]
+            cut.append((last, 0.0))
+        else:
+            clause, pause_s = cut.pop() if cut else ("", 0.0)
+            cut.append((clause, pause_s + piece))
+    return [(clause, pause_s) for clause, pause_s in cut if clause or pause_s]
+
+
+def _squeezed(text: str) -> str:
     return " ".join(text.split())
+
+
+def _joined(text: str, parts: Sequence[Clip | float]) -> Clip:
+    """Put clips of one voice and silences of so many seconds together."""
+    rate_hz = next(
+        (part.rate_hz for part in parts if isinstance(part, Clip) and part.master), SILENT_HZ
+    )
+    pcm = (
+        bytes(round(rate_hz * part) * SAMPLE_BYTES) if isinstance(part, float)
+        else resample(part.master, part.rate_hz, rate_hz)
+        for part in parts
+    )  # fmt: skip
+    return Clip(text, rate_hz, b"".join(pcm))
 
 
 def _finished(text: str, speech: Speech) -> Clip:
     if not speech.pcm:
         # Nothing to say, as in "...": some engines do not even name a rate then.
-        return Clip(text, speech.rate_hz or 8000, b"")
+        return Clip(text, speech.rate_hz or SILENT_HZ, b"")
     samples: Samples = np.frombuffer(speech.pcm, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
     samples = trimmed(levelled(samples, speech.rate_hz), speech.rate_hz)
     return Clip(text, speech.rate_hz, _to_pcm(samples))
@@ -260,7 +312,7 @@ def clauses(text: str) -> list[str]:
 
     Joined with spaces (none after a full-width mark) the pieces give the text back.
     """
-    text = _plain(text)
+    text = _squeezed(text)
     pieces: list[str] = []
     start = 0
     for cut in _CUT.finditer(text):

@@ -39,6 +39,14 @@ def load(models: Mapping[str, Path]) -> "PiperEngine":
     return PiperEngine(voices)
 
 
+def seed(number: int) -> None:
+    """Let each voice that is loaded from now on say the same texts, in the same order, with the same sound.
+
+    Piper's voices are a little different each time: the noise that makes them lively is drawn in onnxruntime.
+    """
+    onnxruntime.set_seed(number)
+
+
 class _Voice:
     """One loaded voice."""
 

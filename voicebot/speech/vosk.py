@@ -13,7 +13,7 @@ import importlib.metadata
 import json
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ class _Model:
             raise RuntimeError(f"{path} is not a Vosk model that libvosk can load") from error
         self._strange: set[str] = set()
 
-    def recogniser(self, rate_hz: int, phrases: list[str]) -> Any:  # noqa: ANN401 - vosk has no types
+    def recogniser(self, rate_hz: int, phrases: Sequence[str]) -> Any:  # noqa: ANN401 - vosk has no types
         """Make a libvosk recogniser; with phrases, one that hears nothing else. Takes 0.5 to 3 ms."""
         if phrases:
             grammar = json.dumps(self._grammar(phrases), ensure_ascii=False)
@@ -70,7 +70,7 @@ class _Model:
         recogniser.SetWords(True)
         return recogniser
 
-    def _grammar(self, phrases: list[str]) -> list[str]:
+    def _grammar(self, phrases: Sequence[str]) -> list[str]:
         """Give the phrases without the words that the model lacks, which libvosk would complain of each time."""
         known = (" ".join(self._known_words(phrase)) for phrase in phrases)
         return [*dict.fromkeys(phrase for phrase in known if phrase), UNKNOWN_WORD]
@@ -134,7 +134,7 @@ class VoskEngine:
     def converse(self, events: Iterable[Event]) -> Iterator[Event]:
         """Recognise one utterance after another: Transcribe, AudioStart, AudioChunk…, AudioStop."""
         request = Transcribe()
-        hearing: _Hearing | None = None
+        hearing: Hearing | None = None
         for event in events:
             if Transcribe.is_type(event.type):
                 request = Transcribe.from_event(event)
@@ -148,23 +148,31 @@ class VoskEngine:
                 yield hearing.finish()
                 hearing = None
 
-    def _hearing(self, request: Transcribe, start: AudioStart) -> "_Hearing":
+    def _hearing(self, request: Transcribe, start: AudioStart) -> "Hearing":
         if (start.width, start.channels) != (2, 1):
             raise Refused("only 16-bit mono audio is recognised")
-        model = for_language(self._models, request.language)
+        return self.listen(request.language, start.rate, _phrases(request))
+
+    def listen(self, language: str | None, rate_hz: int, phrases: Sequence[str]) -> "Hearing":
+        """Begin an utterance; without phrases, anything may be said.
+
+        Raises:
+            Refused: no model for this language is loaded.
+        """
+        model = for_language(self._models, language)
         if model is None:
-            raise Refused(f"no model for {request.language} is loaded")
-        return _Hearing(model, start.rate, _phrases(request))
+            raise Refused(f"no model for {language} is loaded")
+        return Hearing(model, rate_hz, phrases)
 
 
 def _phrases(request: Transcribe) -> list[str]:
     return [*(request.transcript_names or ()), *(request.transcript_terms or ())]
 
 
-class _Hearing:
+class Hearing:
     """One utterance. libvosk's own endpointer may close stretches of it; they are joined again here."""
 
-    def __init__(self, model: _Model, rate_hz: int, phrases: list[str]) -> None:
+    def __init__(self, model: _Model, rate_hz: int, phrases: Sequence[str]) -> None:
         self._upsample: Any = None
         if rate_hz < model.rate_hz:
             # libvosk takes a higher rate than the model's, but aborts the decoding of a lower one (vosk-api#1726).

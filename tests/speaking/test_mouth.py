@@ -1,0 +1,149 @@
+"""A mouth on a virtual clock: what is queued at once, what is made, in which order."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trio
+from trio.testing import MockClock
+
+from voicebot.flow.events import Prompt
+from voicebot.line.audio import level_dbfs
+from voicebot.speaking.beep import beep
+from voicebot.speaking.mouth import Mouth
+from voicebot.speaking.playback import Playback
+from voicebot.speaking.prompts import PromptStore
+from voicebot.speaking.synthesiser import Speech, SynthesisError
+
+
+class Engine:
+    """Takes a second for each text; "bad" fails, "stuck" never ends."""
+
+    def __init__(self) -> None:
+        self.spoken: list[tuple[str, float]] = []
+
+    async def synthesise(self, text: str, language: str) -> Speech:
+        self.spoken.append((text, trio.current_time()))
+        if "stuck" in text:
+            await trio.sleep_forever()
+        await trio.sleep(1)
+        if "bad" in text:
+            raise SynthesisError("the engine refuses")
+        tone = np.sin(np.arange(4000) / 3) * 8000
+        return Speech(8000, tone.astype("<i2").tobytes())
+
+    def fingerprint(self, language: str) -> str:
+        return "one"
+
+
+class Speaker:
+    def __init__(self, cache: Path) -> None:
+        self.engine = Engine()
+        self.failed: list[tuple[str, int]] = []
+        self.playback = Playback(lambda: None, lambda: None)
+        store = PromptStore(self.engine, cache, [8000])
+        self.mouth = Mouth(store, self.playback, lambda *why: self.failed.append(why))
+
+    def say(self, *texts: str, secret: bool = False) -> None:
+        for text in texts:
+            self.mouth.say(Prompt(text, "en-US", secret=secret))
+
+    def drain(self) -> int:
+        """How many frames can leave now."""
+        frames = 0
+        while self.playback.next_frame(8000) is not None:
+            frames += 1
+        return frames
+
+    @asynccontextmanager
+    async def making(self) -> AsyncIterator[None]:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.mouth.make)
+            yield
+            nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+def speaker(tmp_path: Path) -> Speaker:
+    return Speaker(tmp_path)
+
+
+async def test_clauses_leave_while_the_next_is_made(
+    speaker: Speaker, autojump_clock: MockClock
+) -> None:
+    async with speaker.making():
+        speaker.say("One is this. Two is that.", "Three.")
+        assert speaker.drain() == 0
+        await trio.sleep(1.5)
+        assert speaker.drain() > 20
+        busy = [speaker.playback.busy]
+        await trio.sleep(2)
+        assert speaker.drain() > 40
+        assert [*busy, speaker.playback.busy] == [True, False]
+    times = [(text, time - speaker.engine.spoken[0][1]) for text, time in speaker.engine.spoken]
+    assert times == [("One is this.", 0.0), ("Two is that.", 1.0), ("Three.", 2.0)]
+
+
+async def test_half_a_sentence_is_not_gone_on_with(
+    speaker: Speaker, autojump_clock: MockClock
+) -> None:
+    async with speaker.making():
+        speaker.say("This is bad. Unheard.", "Heard.")
+        await trio.sleep(5)
+        assert [text for text, _ in speaker.engine.spoken] == ["This is bad.", "Heard."]
+        assert speaker.failed == [("the engine refuses", 0)]
+        assert speaker.drain() > 20
+
+
+async def test_an_engine_that_hangs_is_given_up(
+    speaker: Speaker, autojump_clock: MockClock
+) -> None:
+    async with speaker.making():
+        speaker.say("It is stuck.", "Heard.")
+        await trio.sleep(10)
+        assert speaker.failed == [("the synthesiser took more than 8 s", 0)]
+        assert speaker.drain() > 20
+
+
+async def test_who_is_silenced_makes_only_what_is_said_next(
+    speaker: Speaker, autojump_clock: MockClock
+) -> None:
+    async with speaker.making():
+        speaker.say("It is stuck.", "Never.")
+        await trio.sleep(1)
+        speaker.mouth.stop()
+        speaker.say("Then.")
+        await trio.sleep(1.5)
+        assert speaker.drain() > 20
+        assert [text for text, _ in speaker.engine.spoken] == ["It is stuck.", "Then."]
+        assert speaker.failed == []
+
+
+async def test_a_pause_needs_no_engine(speaker: Speaker, autojump_clock: MockClock) -> None:
+    async with speaker.making():
+        speaker.say('<break time="400ms"/>')
+        await trio.sleep(0.1)
+        assert speaker.drain() == 20
+        assert speaker.engine.spoken == []
+
+
+async def test_a_secret_is_known_as_one(speaker: Speaker, autojump_clock: MockClock) -> None:
+    async with speaker.making():
+        speaker.say("One.")
+        speaker.say("Two.", secret=True)
+        assert not speaker.playback.secret
+        await trio.sleep(3)
+        while not speaker.playback.secret:
+            assert speaker.playback.next_frame(8000) is not None
+
+
+def test_the_beep() -> None:
+    pcm = beep().pcm(8000)
+    assert len(pcm) == 20 * 320
+    assert level_dbfs(pcm) == pytest.approx(-18, abs=0.3)
+    spectrum = np.abs(np.fft.rfft(np.frombuffer(pcm, "<i2")))
+    assert np.argmax(spectrum) * 8000 / 3200 == pytest.approx(1000, abs=3)
+    assert np.abs(np.frombuffer(pcm, "<i2"))[[0, -1]].max() < 300
+    assert beep() is beep()

@@ -1,0 +1,103 @@
+"""What is told of one call: to the log, and to whoever keeps a trace.
+
+Knows the call's clock, its witness, and which texts are secret.  Must not know what happens in a
+call.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import structlog
+
+from voicebot.flow import events as ev
+from voicebot.flow.verdicts import MASK
+
+
+class Witness(Protocol):
+    """Writes down what happens in a call.
+
+    Neither method waits or raises; both are called in the call's own task.
+    """
+
+    def told(
+        self,
+        event: ev.Event,
+        actions: Sequence[ev.Action],
+        verdicts: Sequence[object],
+        secrets: frozenset[str],
+    ) -> None:
+        """The dialogue was told an event; its actions are about to be carried out."""
+
+    def fact(self, name: str, at_s: float, fields: Mapping[str, object]) -> None:
+        """What the log line `call.NAME` says, and sometimes more."""
+
+
+class CallLog:
+    """The log of one call.
+
+    Args:
+        now: the seconds since the call began.
+        secrets: the secret texts that the call holds; no line has one of them as a word.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], float],
+        secrets: Callable[[], Collection[str]],
+        witness: Witness | None,
+    ) -> None:
+        self._log = structlog.get_logger()
+        self._now = now
+        self._secrets = secrets
+        self._witness = witness
+
+    def info(
+        self, event: str, /, *, more: Mapping[str, object] | None = None, **fields: object
+    ) -> None:
+        """Log an event.
+
+        Args:
+            more: what the witness is told besides.
+        """
+        self._log.info(event, **self._fact(event, more, fields))
+
+    def note(self, event: str, /, fields: Mapping[str, object]) -> None:
+        """Log a note of the dialogue; the witness has it among the actions."""
+        secrets = self._secrets()
+        self._log.info(event, **{name: scrubbed(one, secrets) for name, one in fields.items()})
+
+    def warning(self, event: str, /, **fields: object) -> None:
+        """Log what somebody should look at."""
+        self._log.warning(event, **self._fact(event, None, fields))
+
+    def _fact(
+        self, event: str, more: Mapping[str, object] | None, fields: dict[str, object]
+    ) -> dict[str, object]:
+        secrets = self._secrets()
+        fields = {name: scrubbed(value, secrets) for name, value in fields.items()}
+        if self._witness is not None:
+            name = event.removeprefix("call.")
+            self._witness.fact(name, self._now(), {**fields, **(more or {})})
+        return fields
+
+
+def scrubbed(value: object, secrets: Collection[str]) -> object:
+    """The value, where it is a text without any secret that stands in it as a word of its own."""
+    if not secrets or not isinstance(value, str):
+        return value
+    longest_first = sorted(map(re.escape, secrets), key=len, reverse=True)
+    return re.sub(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", MASK, value)
+
+
+def shown_url(url: str, *, secret: bool) -> str:
+    """An address as a log may have it: no query, no password; of a secret one only the server."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "?"
+    server = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    return server if secret else server + parts.path
