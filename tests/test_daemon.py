@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
 import trio
 
 from tests.bot import Bot, eventually, running_bot, write_config
-from voicebot.call import Services
 from voicebot.config import Config
 from voicebot.daemon import Daemon
 from voicebot.phone import (
@@ -258,7 +257,8 @@ async def test_a_connection_that_was_reset_before_it_was_accepted_stops_nothing(
     with socket.create_connection(address) as gone:
         gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     config = Config(voicebot=1)
-    daemon = Daemon(config, {}, cast("Services", None))  # no call comes so far
+    nothing = cast("Any", None)  # no call comes so far
+    daemon = Daemon(config, nothing, nothing, nothing)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(daemon.serve, [(config.listen.audiosocket[0], sockets)])
         with trio.fail_after(5):

@@ -4,16 +4,17 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from pydantic import BaseModel
 
 from voicebot import config
 from voicebot.calendars import Calendar
-from voicebot.cli import cli
+from voicebot.cli import VERBS, cli
 from voicebot.config import load_config
-from voicebot.daemon import load_flows
-from voicebot.flow import expressions, loader, questions
+from voicebot.flow import circumstances, conversations, expressions, loader, questions, steps
 from voicebot.flow.check import checked_flow
+from voicebot.flows import load_flows
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -40,7 +41,7 @@ def log_events() -> set[str]:
 def config_keys() -> Iterator[str]:
     sections: list[type[BaseModel]] = [
         config.Config, config.Listen, config.Listener, config.Route, config.Asr, config.Tts,
-        config.Limits, config.Log, Calendar,
+        config.Limits, config.Records, config.Log, Calendar,
     ]  # fmt: skip
     for section in sections:
         for name, field in section.model_fields.items():
@@ -49,16 +50,20 @@ def config_keys() -> Iterator[str]:
 
 def flow_keys() -> Iterator[str]:
     yield from loader._TOP
-    yield from loader._VERBS
-    yield from loader._LATER
     yield from loader._ENDINGS
+    yield from (*steps.VERBS, *steps._HTTP, *steps._TRANSFER, *steps._RECORD)
     yield from (*questions.WAY, *questions.DEFAULTS, *questions._COMMON, *questions._ASK)
-    yield from (*questions._TYPES, *questions._OF_TYPES, *questions._TYPES_LATER)
+    yield from (*questions._TYPES, *questions._OF_TYPES, *questions._FORM, *questions._CONFIRM)
     yield from (*expressions.FILTERS, *(f"call.{name}" for name in expressions.CALL_NAMES))
+    yield from (*circumstances._CALL, *conversations._TEST, *conversations._STEPS)
+    yield from (*conversations._CALLER, *conversations._ENDS)
 
 
 def commands() -> Iterator[str]:
-    for name, command in cli.commands.items():
+    context = click.Context(cli)
+    for name in (*VERBS, "version"):
+        command = cli.get_command(context, name)
+        assert command is not None
         yield f"voicebot {name}"
         yield from (param.opts[-1] for param in command.params if param.param_type_name == "option")
 

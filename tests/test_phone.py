@@ -19,6 +19,7 @@ import vosk
 from click.testing import CliRunner
 
 from voicebot import cli
+from voicebot.commands import codes
 from voicebot.line.audio import level_dbfs, resample, silence
 from voicebot.line.audiosocket import (
     HANGUP,
@@ -677,7 +678,7 @@ def one_call(listener: socket.socket, goodbye: bytes) -> None:
             pass
 
 
-@pytest.mark.parametrize(("goodbye", "code"), [(HANGUP, cli.FINE), (b"", cli.FINDINGS)])
+@pytest.mark.parametrize(("goodbye", "code"), [(HANGUP, codes.FINE), (b"", codes.FINDINGS)])
 def test_the_verb(
     goodbye: bytes, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -705,7 +706,7 @@ def test_the_verb_calls_the_first_listener_of_the_settings(
         path.write_text(
             f"voicebot: 1\nlisten: {{audiosocket: '0.0.0.0:{port}'}}\nroutes: [{{flow: a}}]\n"
         )
-        assert cli.main(["call", "-c", str(path)]) == cli.ENVIRONMENT
+        assert cli.main(["call", "-c", str(path)]) == codes.ENVIRONMENT
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"voicebot: nobody listens at 127.0.0.1:{port} (Connection refused): ")
@@ -724,7 +725,7 @@ def test_the_verb_calls_the_first_listener_of_the_settings(
 def test_the_verbs_usage(
     args: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["call", *args]) == cli.USAGE
+    assert cli.main(["call", *args]) == codes.USAGE
     assert complaint in capsys.readouterr().err
 
 

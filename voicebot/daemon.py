@@ -6,39 +6,47 @@ call.  A fault in one call ends that call; nothing here lets it reach another.
 
 from __future__ import annotations
 
-import errno
 import gc
-import ipaddress
-import os
 import signal
 import socket
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 from uuid import UUID
 
 import structlog
 import trio
 
+from voicebot.asker import HttpAsker
 from voicebot.call import Call, Services
-from voicebot.config import Config, Listener, check_paths
-from voicebot.flow.check import checked_flow, constants, prompts_of
-from voicebot.flow.dialog import CallInfo
-from voicebot.flow.expressions import ExpressionError, as_text, fill
-from voicebot.flow.model import FilePrompt, Flow
-from voicebot.flow.yamlfile import Finding, Severity, sort_findings
+from voicebot.config import Config, Listener
+from voicebot.engines import engines
+from voicebot.flow.values import CallInfo
+from voicebot.flow.yamlfile import Severity
+from voicebot.flows import FlowErrors, load_flows, prepare_ears, render_prompts, vocabulary
 from voicebot.hearing.ear import CallerEar
-from voicebot.hearing.recogniser import Recogniser
+from voicebot.hearing.recording import RecordingFolder
 from voicebot.line.audiosocket import Decoder, ProtocolError
 from voicebot.line.clock import MediaClock
 from voicebot.line.line import Line, LineEvent, hang_up, identify
+from voicebot.listeners import Ip, StartError, address_of, open_listeners, peer_of, plain
+from voicebot.records.archive import Archive, CallRecords
+from voicebot.records.trace import ServedFlow
+from voicebot.reload import Reloader, look_at, served_now
 from voicebot.speaking.playback import Playback
-from voicebot.speaking.prompts import PromptError, PromptStore
-from voicebot.speech.remote import RemoteRecogniser, RemoteSynthesiser
-from voicebot.speech.supervisor import WorkerSpec, run_worker
+from voicebot.speaking.prompts import PromptStore
+
+__all__ = [
+    "Daemon",
+    "FlowErrors",
+    "StartError",
+    "load_flows",
+    "open_listeners",
+    "run",
+    "vocabulary",
+]
 
 log = structlog.get_logger()
 
@@ -46,164 +54,26 @@ IDENTIFY_S: Final = 5.0
 """Asterisk sends the UUID within milliseconds; who has not after this is not Asterisk."""
 STRANGERS: Final = 100
 """Connections that have not yet said who they are; further ones are closed at once."""
-BACKLOG: Final = 512
 ACCEPT_AGAIN_S: Final = 0.1
+LAST_WORDS_S: Final = 5.0
+"""What `on: hangup` of the calls that are ended may still do, such as a request."""
 RATES_IN_USE: Final = (8000, 16000)
 """What prompts are rendered at before any call; other rates are resampled when one comes."""
-
-
-class StartError(Exception):
-    """The daemon cannot start; the text is one line that says what to do."""
-
-
-class FlowErrors(Exception):
-    """Flows or settings have errors; `findings` are what to print."""
-
-    def __init__(self, findings: Sequence[Finding]) -> None:
-        super().__init__("\n".join(map(str, findings)))
-        self.findings = findings
-
-
-# Flows -----------------------------------------------------------------------------------------
-
-
-def load_flows(config: Config) -> tuple[dict[str, Flow], list[Finding]]:
-    """All flows of the configuration's folder, by name, and everything found about them.
-
-    An error in a flow, two flows of one name, or a route to none is a finding.
-    """
-    findings = check_paths(config)
-    words = vocabulary(config)
-    flows: dict[str, Flow] = {}
-    for path in sorted(config.flows.glob("*.yaml")):
-        flow, found = checked_flow(path, words)
-        findings += found
-        if flow is None:
-            continue
-        if flow.name in flows:
-            other = flows[flow.name].path
-            message = f'the flow is called "{flow.name}", like the one in {other}: rename one'
-            findings.append(Finding(flow.start_mark, Severity.ERROR, message))
-        flows[flow.name] = flow
-    broken = any(f.severity is Severity.ERROR for f in findings)
-    if not broken:
-        findings += _unknown_routes(config, flows)
-    return flows, sort_findings(findings)
-
-
-def vocabulary(config: Config) -> frozenset[str] | None:
-    """The words the recogniser knows, where its model tells."""
-    words: set[str] = set()
-    for path in config.asr.models.values() if config.asr.engine == "vosk" else ():
-        table = path / "graph" / "words.txt"
-        if not table.is_file():
-            return None
-        words.update(line.split()[0] for line in table.read_text().splitlines() if line)
-    return frozenset(words) or None
-
-
-def _unknown_routes(config: Config, flows: dict[str, Flow]) -> Iterable[Finding]:
-    named: list[tuple[tuple[str | int, ...], str]] = [
-        (("routes", n, "flow"), route.flow) for n, route in enumerate(config.routes)
-    ]
-    named += [
-        (("listen", "audiosocket", n, "flow"), one.flow)
-        for n, one in enumerate(config.listen.audiosocket)
-        if one.flow is not None
-    ]
-    for place, name in named:
-        if name not in flows:
-            known = ", ".join(sorted(flows)) or "none"
-            message = f'no flow is called "{name}"; in {config.flows} there is: {known}'
-            yield Finding(config.mark(*place), Severity.ERROR, message)
-
-
-def _static_texts(flow: Flow) -> Iterable[tuple[str, str]]:
-    """What a call may say whose words are known before it."""
-    fixed = constants(flow)
-    for prompt in prompts_of(flow):
-        if prompt.text.names <= set(fixed):
-            try:
-                text = as_text(fill(prompt.text, fixed, {}))
-            except ExpressionError:
-                continue  # it depends on the moment, or fails in the call, where it is told
-            if text.strip() and not isinstance(prompt, FilePrompt):
-                yield text, flow.language
-
-
-# Engines ---------------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def engines(config: Config) -> AsyncIterator[tuple[Recogniser, RemoteSynthesiser]]:
-    """The recogniser and the synthesiser of the configuration, their workers kept running."""
-    with tempfile.TemporaryDirectory(prefix="voicebot-") as folder:
-        async with trio.open_nursery() as nursery:
-            specs = list(_workers(config, Path(folder)))
-            async with trio.open_nursery() as starting:
-                for spec in specs:
-                    starting.start_soon(nursery.start, run_worker, spec)
-            hearing = [config.asr.uri] if config.asr.uri else _uris(specs, "vosk")
-            speaking = [config.tts.uri] if config.tts.uri else _uris(specs, "piper")
-            ours = config.asr.engine == "vosk"
-            yield (
-                RemoteRecogniser(hearing, partials=ours),
-                await RemoteSynthesiser.connect(speaking),
-            )
-            nursery.cancel_scope.cancel()
-
-
-def _workers(config: Config, folder: Path) -> Iterable[WorkerSpec]:
-    if config.asr.engine == "vosk":
-        for n in range(config.asr.workers):
-            yield WorkerSpec("vosk", config.asr.models, folder / f"vosk-{n}.sock")
-    if config.tts.engine == "piper":
-        for n in range(config.tts.workers):
-            yield WorkerSpec("piper", config.tts.voices, folder / f"piper-{n}.sock")
-
-
-def _uris(specs: Iterable[WorkerSpec], engine: str) -> list[str]:
-    return [spec.uri for spec in specs if spec.engine == engine]
-
-
-async def render_prompts(prompts: PromptStore, flows: Iterable[Flow]) -> None:
-    """Have every static prompt and sound file of the flows ready to play.
-
-    Raises:
-        FlowErrors: a sound file cannot be read.
-    """
-    texts: list[tuple[str, str]] = []
-    findings: list[Finding] = []
-    for flow in flows:
-        texts += _static_texts(flow)
-        for prompt in prompts_of(flow):
-            if isinstance(prompt, FilePrompt):
-                try:
-                    await trio.to_thread.run_sync(prompts.load_file, prompt.path)
-                except PromptError as error:
-                    findings.append(Finding(prompt.mark, Severity.ERROR, str(error)))
-    if findings:
-        raise FlowErrors(sort_findings(findings))
-
-    def progress(done: int, total: int) -> None:
-        if done == total or done % 20 == 0:
-            log.info("prompts.rendered", done=done, total=total)
-
-    await prompts.render(dict.fromkeys(texts), progress)
-
-
-# The daemon ------------------------------------------------------------------------------------
 
 
 class Daemon:
     """Takes calls on every listener of the configuration until it is told to stop."""
 
-    def __init__(self, config: Config, flows: dict[str, Flow], services: Services) -> None:
+    def __init__(
+        self, config: Config, reloader: Reloader, services: Services, archive: Archive
+    ) -> None:
         self._config = config
-        self._flows = flows
+        self._reloader = reloader
         self._services = services
+        self._archive = archive
         self._strangers = 0
-        self._calls: set[int] = set()
+        self._calls: dict[int, Call | None] = {}
+        """None for one that is only just beginning."""
         self._count = 0
         self._stopping = trio.CancelScope()
         """Around the listeners: cancelled, no call comes in any more."""
@@ -225,6 +95,12 @@ class Daemon:
         """Take no more calls; those under way go on."""
         self._stopping.cancel()
 
+    def end_calls(self, reason: str) -> None:
+        """End every call under way, as if the callers had left."""
+        for call in self._calls.values():
+            if call is not None:
+                call.end(reason)
+
     async def serve(self, listening: Sequence[tuple[Listener, trio.SocketListener]]) -> None:
         """Serve until stop(), then until the last call has ended."""
         async with trio.open_nursery() as calls:
@@ -245,7 +121,7 @@ class Daemon:
                     log.warning("listener.accept_failed", reason=str(error))
                     await trio.sleep(ACCEPT_AGAIN_S)
                     continue
-                peer = _peer(stream.socket)
+                peer = peer_of(stream.socket)
                 if peer is None:
                     stream.socket.close()
                     continue
@@ -257,7 +133,7 @@ class Daemon:
                     self._strangers += 1
                     calls.start_soon(self._connection, listener, stream.socket, str(peer))
 
-    def _turned_away(self, listener: Listener, peer: _Ip) -> str:
+    def _turned_away(self, listener: Listener, peer: Ip) -> str:
         """Why this peer may not come in; "" when it may."""
         if not any(peer in network for network in self._config.listen.allowed(listener)):
             return "not in listen.allow"
@@ -267,7 +143,7 @@ class Daemon:
         self, listener: Listener, trio_socket: trio.socket.SocketType, peer: str
     ) -> None:
         """One connection, whatever it is; a fault in it ends here."""
-        sock = _plain(trio_socket)
+        sock = plain(trio_socket)
         try:
             identified = await self._identified(listener, sock, peer)
             if identified is not None:
@@ -297,117 +173,88 @@ class Daemon:
     async def _admit(
         self, listener: Listener, sock: socket.socket, peer: str, uuid: UUID, decoder: Decoder
     ) -> None:
-        flow = self._route(listener)
+        served = self._route(listener)
         limit = self._config.limits.calls
-        if len(self._calls) >= limit or flow is None:
-            reason = "no route" if flow is None else f"limits.calls is {limit}"
+        if len(self._calls) >= limit or served is None:
+            reason = "no route" if served is None else f"limits.calls is {limit}"
             log.warning("call.refused", call=str(uuid), peer=peer, reason=reason)
             await hang_up(sock)
             return
         self._count += 1
         key = self._count  # not the identifier: two calls may carry the same
-        self._calls.add(key)
+        self._calls[key] = None
         try:
-            await self._call(flow, listener, sock, peer, uuid, decoder)
+            with structlog.contextvars.bound_contextvars(call=str(uuid)):
+                log.info("call.started", flow=served.flow.name, peer=peer)
+                await self._call(served, key, _Leg(listener, sock, uuid, decoder))
         finally:
-            self._calls.discard(key)
+            del self._calls[key]
 
-    def _route(self, listener: Listener) -> Flow | None:
+    def _route(self, listener: Listener) -> ServedFlow | None:
         name = listener.flow or next(
             (r.flow for r in self._config.routes if r.called is None), None
         )
-        return None if name is None else self._flows[name]
+        return None if name is None else self._reloader.flows[name]
 
-    async def _call(
-        self,
-        flow: Flow,
-        listener: Listener,
-        sock: socket.socket,
-        peer: str,
-        uuid: UUID,
-        decoder: Decoder,
-    ) -> None:
-        def make_line(
-            playback: Playback, ear: CallerEar, on_event: Callable[[LineEvent], None]
-        ) -> Line:
-            return Line(sock, uuid, decoder=decoder, source=playback, ear=ear, on_event=on_event,
-                        rate_hz=listener.rate_hz, now_s=trio.current_time())  # fmt: skip
-
-        with structlog.contextvars.bound_contextvars(call=str(uuid)):
-            began_s = trio.current_time()
-            log.info("call.started", flow=flow.name, peer=peer)
-            info = CallInfo(str(uuid), datetime.now().astimezone())
-            call = Call(flow, info, self._services, make_line, seed=uuid.int ^ self._count)
-            reason = "the daemon was stopped"
-            try:
-                with trio.move_on_after(self._config.limits.call_time_s) as limit:
-                    reason = await call.run()
-                if limit.cancelled_caught:
-                    reason = "limits.call_time is over"
-            except Exception:
-                reason = "fault"
-                log.exception("call.fault")
-            finally:
-                stats = call.line.stats
-                log.info("call.ended", reason=reason, seconds=round(trio.current_time() - began_s, 2),
-                         variables=call.variables, frames_in=stats.frames_in,
-                         frames_out=stats.frames_out, late=stats.late,
-                         dropped=stats.dropped)  # fmt: skip
-
-
-_Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-
-def _peer(sock: trio.socket.SocketType) -> _Ip | None:
-    """Who has connected; an IPv4 address even where it comes mapped into IPv6.
-
-    None for a connection that was reset before it was accepted: a port scan does that.
-    """
-    try:
-        name = sock.getpeername()
-    except OSError:
-        return None
-    peer = ipaddress.ip_address(name[0].partition("%")[0])
-    mapped = peer.ipv4_mapped if isinstance(peer, ipaddress.IPv6Address) else None
-    return mapped or peer
-
-
-def _plain(trio_socket: trio.socket.SocketType) -> socket.socket:
-    """The socket itself: the media clock reads and writes it without trio."""
-    sock = socket.socket(fileno=trio_socket.detach())
-    sock.setblocking(False)
-    return sock
-
-
-async def open_listeners(config: Config) -> list[tuple[Listener, trio.SocketListener]]:
-    """Listen on every port of the configuration.
-
-    Raises:
-        StartError: a port is taken or an address is not ours.
-    """
-    opened: list[tuple[Listener, trio.SocketListener]] = []
-    for listener in config.listen.audiosocket:
-        host, port = listener.address
-        try:
-            sockets = await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
-        except OSError as error:
-            for _, other in opened:
-                await other.aclose()
-            raise StartError(_why_not(listener, error)) from None
-        opened += [(listener, one) for one in sockets]
-    return opened
-
-
-def _why_not(listener: Listener, error: OSError) -> str:
-    leaf = error if error.errno else error.__cause__
-    number = leaf.errno if isinstance(leaf, OSError) else None
-    if number == errno.EADDRINUSE:
-        return (
-            f"{listener.address} is in use by another program: stop that one (is a voicebot running "
-            "already?) or give another port under listen.audiosocket"
+    async def _call(self, served: ServedFlow, key: int, leg: _Leg) -> None:
+        began_s = trio.current_time()
+        seed = leg.uuid.int ^ key
+        info = CallInfo(str(leg.uuid), datetime.now().astimezone(), hours=self._config.calendars)
+        records = self._archive.call(served, info, seed, lambda: trio.current_time() - began_s)
+        call = self._calls[key] = Call(
+            served.flow,
+            records.info,
+            self._services,
+            leg.line_maker(records),
+            seed=seed,
+            witness=records,
         )
-    reason = os.strerror(number) if number else str(error)
-    return f"cannot listen on {listener.address}: {reason}; correct listen.audiosocket"
+        reason = "the daemon was stopped"
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_end_after_call_time, call, self._config.limits.call_time_s)
+                reason = await call.run()
+                nursery.cancel_scope.cancel()
+        except Exception:
+            reason = "fault"
+            log.exception("call.fault")
+        finally:
+            records.end(reason, call.variables, call.tags)
+            stats = call.line.stats
+            log.info("call.ended", reason=reason, seconds=round(trio.current_time() - began_s, 2),
+                     variables=call.variables, tags=dict(call.tags), frames_in=stats.frames_in,
+                     frames_out=stats.frames_out, late=stats.late,
+                     dropped=stats.dropped)  # fmt: skip
+
+
+async def _end_after_call_time(call: Call, limit_s: float) -> None:
+    await trio.sleep(limit_s)
+    call.end("limits.call_time is over")
+
+
+@dataclass(frozen=True, slots=True)
+class _Leg:
+    """A connection that has said who it is."""
+
+    listener: Listener
+    sock: socket.socket
+    uuid: UUID
+    decoder: Decoder
+
+    def line_maker(
+        self, records: CallRecords
+    ) -> Callable[[Playback, CallerEar, Callable[[LineEvent], None]], Line]:
+        """What joins the call's line to it, and to what is kept of it."""
+
+        def make_line(
+            playback: Playback, caller_ear: CallerEar, on_event: Callable[[LineEvent], None]
+        ) -> Line:
+            sock, source, ear = records.tapped(self.sock, playback, caller_ear)
+            return Line(sock, self.uuid, decoder=self.decoder, source=source, ear=ear,
+                        on_event=on_event, rate_hz=self.listener.rate_hz,
+                        now_s=trio.current_time())  # fmt: skip
+
+        return make_line
 
 
 async def run(
@@ -422,52 +269,106 @@ async def run(
     Raises:
         FlowErrors, StartError, EngineUnavailable (maybe in a group): it cannot start.
     """
+    # From the first moment on: SIGHUP would end the program, and SIGTERM end it without a word.
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGHUP) as signals:
+        async with trio.open_nursery() as nursery:
+            orders = _Orders(nursery)
+            nursery.start_soon(orders.obey, signals)
+            await _serve(config, orders, task_status)
+            nursery.cancel_scope.cancel()
+    log.info("daemon.stopped")
+
+
+async def _serve(
+    config: Config, orders: _Orders, task_status: trio.TaskStatus[list[tuple[Listener, str]]]
+) -> None:
+    look = look_at(config.flows)
     flows, findings = load_flows(config)
     if any(finding.severity is Severity.ERROR for finding in findings):
         raise FlowErrors(findings)
     for finding in findings:
         log.warning("flow.warning", at=str(finding.mark), message=finding.message)
+    served = {name: served_now(flow) for name, flow in flows.items()}
     for _, sockets in await open_listeners(config):
         await sockets.aclose()  # they are free; who calls before we are ready is refused at once
-    async with engines(config) as (recogniser, synthesiser):
+    async with AsyncExitStack() as stack:
+        recogniser, synthesiser = await stack.enter_async_context(engines(config))
         prompts = PromptStore(synthesiser, config.cache, RATES_IN_USE)
         await render_prompts(prompts, flows.values())
-        daemon = Daemon(config, flows, Services(MediaClock(), recogniser, prompts))
+        await prepare_ears(flows.values())
+        asker = await stack.enter_async_context(HttpAsker())
+        archive = stack.enter_context(Archive(config.records))
+        recordings = RecordingFolder(config.records.folder / "messages")
+        services = Services(MediaClock(), recogniser, prompts, asker, recordings)
+        reloader = Reloader(config, prompts, served, look)
+        daemon = Daemon(config, reloader, services, archive)
         # What is loaded stays: the collector need not walk through it between two frames.
         gc.collect()
         gc.freeze()
         listening = await open_listeners(config)
-        addresses = [(listener, _address(sockets)) for listener, sockets in listening]
+        addresses = [(listener, address_of(sockets)) for listener, sockets in listening]
         log.info("daemon.ready", listening=", ".join(address for _, address in addresses),
                  flows=", ".join(flows))  # fmt: skip
         task_status.started(addresses)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(daemon.clock.run)
-            nursery.start_soon(_obey_signals, daemon, config.limits.drain_s, nursery)
-            await daemon.serve(listening)
-            nursery.cancel_scope.cancel()
-    log.info("daemon.stopped")
+            nursery.start_soon(reloader.run)
+            if config.watch:
+                nursery.start_soon(reloader.watch)
+            orders.give(daemon, reloader, config.limits.drain_s)
+            with trio.open_signal_receiver(signal.SIGINT) as interrupts:
+                nursery.start_soon(orders.obey, interrupts)
+                await daemon.serve(listening)
+                nursery.cancel_scope.cancel()
 
 
-def _address(listener: trio.SocketListener) -> str:
-    host, port = listener.socket.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+class _Orders:
+    """What signals mean, before the daemon is ready and after.
 
+    The first SIGTERM or SIGINT: no more calls, those under way may end.  The second: they are hung
+    up.  SIGHUP: look at the flows again.
+    """
 
-async def _obey_signals(daemon: Daemon, drain_s: float, nursery: trio.Nursery) -> None:
-    """First signal: no more calls, those under way may end.  Second: they are hung up."""
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+        """Everything: cancelled, the program ends."""
+        self._daemon: Daemon | None = None
+        self._reloader: Reloader | None = None
+        self._drain_s = 0.0
+        self._reload_asked = False
+
+    def give(self, daemon: Daemon, reloader: Reloader, drain_s: float) -> None:
+        """The daemon is ready."""
+        self._daemon, self._reloader, self._drain_s = daemon, reloader, drain_s
+        if self._reload_asked:
+            reloader.ask("SIGHUP")
+
+    async def obey(self, signals: AsyncIterator[int]) -> None:
         async for number in signals:
-            if daemon.stopping:
-                break
-            log.info("daemon.stopping", signal=signal.Signals(number).name, calls=daemon.calls,
-                     drain_s=drain_s)  # fmt: skip
+            if number == signal.SIGHUP:
+                self._reload()
+            else:
+                self._stop(signal.Signals(number).name)
+
+    def _reload(self) -> None:
+        self._reload_asked = True
+        if self._reloader is not None:
+            self._reloader.ask("SIGHUP")
+
+    def _stop(self, name: str) -> None:
+        daemon = self._daemon
+        if daemon is None:
+            log.info("daemon.stopping", signal=name, calls=0, drain_s=0.0)
+        elif not daemon.stopping:
+            log.info("daemon.stopping", signal=name, calls=daemon.calls, drain_s=self._drain_s)
             daemon.stop()
-            nursery.start_soon(_end_after, drain_s, nursery)
-    nursery.cancel_scope.cancel()
+            self._nursery.start_soon(self._drain, daemon)
+            return
+        self._nursery.cancel_scope.cancel()
 
-
-async def _end_after(drain_s: float, nursery: trio.Nursery) -> None:
-    await trio.sleep(drain_s)
-    log.warning("daemon.drain_over", after_s=drain_s)
-    nursery.cancel_scope.cancel()
+    async def _drain(self, daemon: Daemon) -> None:
+        await trio.sleep(self._drain_s)
+        log.warning("daemon.drain_over", after_s=self._drain_s, calls=daemon.calls)
+        daemon.end_calls("the daemon was stopped")
+        await trio.sleep(LAST_WORDS_S)
+        self._nursery.cancel_scope.cancel()

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
-from . import load, turns
+from . import check, load, turns
 from .report import BUILD, Part, write_json
 from .servers import SERVERS, ServerFailed
 
-PARTS = ("load", "turns")
+PARTS = ("load", "turns", "check")
 
 
 @click.command()
@@ -61,6 +61,7 @@ def main(
     measures: Mapping[str, Callable[[], Part]] = {
         "load": lambda: load.run(weight, servers or tuple(SERVERS)),
         "turns": lambda: turns.run(callers),
+        "check": lambda: check.run(rounds),
     }
     done: dict[str, Part] = {}
     for name in parts or PARTS:

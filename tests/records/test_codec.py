@@ -1,0 +1,106 @@
+"""Events to JSON and back, for any event there can be."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import cast, get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voicebot.flow import events as ev
+from voicebot.flow.answers import Word
+from voicebot.flow.expectation import Expectation
+from voicebot.flow.model import BargeIn
+from voicebot.records.codec import (
+    EVENTS,
+    NAMES,
+    Json,
+    TraceError,
+    decode_event,
+    encode_action,
+    encode_event,
+)
+
+numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers()
+texts = st.text(st.characters(exclude_categories=["Cs"]))
+data = st.recursive(
+    st.none() | st.booleans() | numbers | texts,
+    lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
+    max_leaves=8,
+)
+words = st.builds(Word, texts, st.floats(0, 1))
+OF_FIELD: dict[str, st.SearchStrategy[object]] = {
+    "at_s": st.floats(0, 1e5),
+    "duration_s": st.floats(0, 1e5),
+    "words": st.lists(words).map(tuple),
+    "timer": st.sampled_from(ev.Timer),
+    "status": st.integers(100, 599),
+    "json": data,
+    "path": st.none() | texts,
+}
+
+
+def events_of(cls: type) -> st.SearchStrategy[object]:
+    return st.builds(cls, **{f.name: OF_FIELD.get(f.name, texts) for f in fields(cls)})
+
+
+events = st.one_of([events_of(cls) for cls in get_args(ev.Event)])
+
+
+@given(events)
+def test_an_event_comes_back_from_json_as_it_was(event: ev.Event) -> None:
+    line = json.dumps(encode_event(event), ensure_ascii=False)
+    assert decode_event(json.loads(line)) == event
+
+
+def test_every_event_and_action_has_a_name_of_its_own() -> None:
+    assert len(set(NAMES.values())) == len(NAMES)
+    assert len(EVENTS) == len(get_args(ev.Event))
+
+
+@given(data | st.dictionaries(st.sampled_from(["event", "at_s", "words", "timer"]), data))
+def test_what_is_no_event_is_told_in_one_line(written: Json) -> None:
+    with pytest.raises(TraceError) as error:
+        decode_event(written)
+    assert "\n" not in str(error.value) or "\n" in repr(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ({"event": "knocked", "at_s": 1.0}, "knows no event 'knocked'"),
+        ({"event": "answered"}, "at_s"),
+        ({"event": "answered", "at_s": 0.0, "by": "me"}, "by"),
+        ({"event": "timer_fired", "at_s": 0.0, "timer": "egg"}, "egg"),
+        ({"event": "speech_heard", "at_s": 0.0, "words": [["one"]]}, "no word"),
+    ],
+)
+def test_an_event_of_another_version_says_what_is_wrong(written: Json, said: str) -> None:
+    with pytest.raises(TraceError, match=said):
+        decode_event(written)
+
+
+def test_a_question_is_told_by_its_node_and_its_place() -> None:
+    ears = cast("Expectation", object())
+    listen = ev.Listen("main", "en-US", ears, BargeIn.SPEECH, None, 30.0, secret=False)
+    assert encode_action(listen, Path(), "4:7") == {
+        "do": "listen",
+        "node": "main",
+        "language": "en-US",
+        "barge_in": "speech",
+        "end_silence_s": None,
+        "max_speech_s": 30.0,
+        "secret": False,
+        "question": "4:7",
+    }
+
+
+def test_a_sound_file_is_named_as_the_flow_names_it() -> None:
+    folder = Path("/srv/flows")
+    speak = ev.Speak((ev.Prompt("Hi.", "en-US", folder / "sounds" / "hi.wav"),))
+    assert encode_action(speak, folder) == {
+        "do": "speak",
+        "prompts": [{"text": "Hi.", "language": "en-US", "file": "sounds/hi.wav", "secret": False}],
+    }

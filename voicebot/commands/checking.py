@@ -1,0 +1,150 @@
+"""`voicebot check`, `voicebot schema` and `voicebot graph`: what there is to know of a flow before any call.
+
+Knows arguments, options, exit codes and what is printed.  Must not know how anything is proved or drawn.
+Exit codes: 0 fine, 1 findings, 2 usage, 3 environment.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from voicebot import __version__, drawing
+from voicebot.commands.codes import FINDINGS, FINE
+from voicebot.commands.shared import (
+    EnvironmentFault,
+    FindingsTold,
+    config_option,
+    file_to_write,
+    tell,
+)
+from voicebot.config import load_config
+from voicebot.flow import schema as flow_schema
+from voicebot.flow.check import checked_flow
+from voicebot.flow.findings import FORMATS, formatted
+from voicebot.flow.model import Flow
+from voicebot.flow.yamlfile import Finding, Severity, did_you_mean, sort_findings
+from voicebot.flows import flow_files, load_flows, prover
+
+# check -----------------------------------------------------------------------------------------
+
+
+@click.command(epilog="Example: voicebot check flows/company.yaml")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default=FORMATS[0],
+    show_default=True,
+    help="sarif: for code hosts and editors, which show each finding at its line.",
+)
+@config_option
+def check(files: tuple[Path, ...], form: str, config_path: Path) -> int:
+    """Prove flows before they take a call: all findings at once, each with its place.
+
+    Without FILE: the settings and all flows they name.
+    """
+    findings = _findings(files, config_path)
+    if form != FORMATS[0]:
+        click.echo(formatted(findings, form, root=Path.cwd(), version=__version__))
+    elif findings:
+        click.echo(formatted(findings, form))
+    else:
+        click.echo("no findings")
+    return FINDINGS if any(f.severity is Severity.ERROR for f in findings) else FINE
+
+
+def _findings(files: tuple[Path, ...], config_path: Path) -> list[Finding]:
+    if not files or config_path.exists():
+        config, of_config = load_config(config_path)
+        if not files:
+            return load_flows(config)[1] if config is not None else of_config
+        if config is not None:
+            prove = prover(config)
+            return sort_findings(found for path in files for found in prove(path)[1])
+    return sort_findings(found for path in files for found in checked_flow(path)[1])
+
+
+# schema ----------------------------------------------------------------------------------------
+
+
+@click.command(epilog="Example: voicebot schema > voicebot.schema.json")
+@click.option(
+    "--tests", "of_tests", is_flag=True, help="That of a file of tests, not that of a flow."
+)
+def schema(*, of_tests: bool) -> int:
+    """Print the JSON Schema of flow files, for editors: completion, help and marks while typing.
+
+    With the YAML extension of VS Code: put the file beside your flows, and a first line
+    `# yaml-language-server: $schema=voicebot.schema.json` into each.
+    """
+    made = flow_schema.schema_of_tests() if of_tests else flow_schema.flow_schema()
+    click.echo(json.dumps(made, indent=2, ensure_ascii=False))
+    return FINE
+
+
+# graph -----------------------------------------------------------------------------------------
+
+
+@click.command(epilog="Example: voicebot graph flows/company.yaml --out company.svg")
+@click.argument("flow", type=click.Path(path_type=Path), metavar="FLOW")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(drawing.FORMATS),
+    help="By default what the name of --out says, or svg.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=file_to_write,
+    metavar="FILE",
+    help="Write it there, not to standard output.",
+)
+@config_option
+def graph(flow: Path, form: str | None, out: Path | None, config_path: Path) -> int:
+    """Draw a flow: its nodes with what they say first, and which answer leads where.
+
+    FLOW is a file, or the name of a flow of the settings. SVG needs graphviz (its program `dot`); without
+    it the drawing is text for Mermaid, which many pages show.
+    """
+    wanted = form or drawing.format_of(out)
+    text, made = drawing.draw(_flow_to_draw(flow, config_path), wanted)
+    if made != wanted:
+        click.echo(
+            "voicebot graph: graphviz is not installed, so this is Mermaid text; "
+            "install graphviz for SVG",
+            err=True,
+        )
+        if out is not None and drawing.format_of(out) != made:
+            out = out.with_suffix(".mmd")
+    if out is None:
+        click.echo(text, nl=False)
+        return FINE
+    try:
+        out.write_text(text, "utf-8")
+    except OSError as error:
+        raise EnvironmentFault(f"cannot write {out}: {error.strerror}") from None
+    click.echo(f"written to {out}")
+    return FINE
+
+
+def _flow_to_draw(named: Path, config_path: Path) -> Flow:
+    path = named if named.exists() else _flow_of_settings(named, config_path)
+    flow, findings = checked_flow(path)
+    if flow is None:
+        tell((f for f in findings if f.severity is Severity.ERROR), err=True)
+        raise FindingsTold
+    return flow
+
+
+def _flow_of_settings(named: Path, config_path: Path) -> Path:
+    config = load_config(config_path)[0] if config_path.exists() else None
+    there = {path.stem: path for path in flow_files(config.flows)} if config is not None else {}
+    if str(named) not in there:
+        near = did_you_mean(str(named), there)
+        raise click.UsageError(f"there is no file {named}, and no flow of that name{near}")
+    return there[str(named)]

@@ -1,0 +1,1 @@
+"""What calls leave behind: traces and their replay, recordings, call records."""
