@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from voicebot import drawing
 from voicebot.commands.checking import check, graph, schema
-from voicebot.commands.shared import FINDINGS
+from voicebot.commands.codes import FINDINGS
 from voicebot.flow import yamlfile
 
 FLOW = "voicebot: 1\nflow: shop\nnodes:\n  a: [{say: Hi.}, {goto: b}]\n  b: hangup\n"

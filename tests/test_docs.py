@@ -49,14 +49,14 @@ def config_keys() -> Iterator[str]:
 
 
 def flow_keys() -> Iterator[str]:
-    yield from loader._TOP
-    yield from loader._ENDINGS
-    yield from (*steps.VERBS, *steps._HTTP, *steps._TRANSFER, *steps._RECORD)
-    yield from (*questions.WAY, *questions.DEFAULTS, *questions._COMMON, *questions._ASK)
-    yield from (*questions._TYPES, *questions._OF_TYPES, *questions._FORM, *questions._CONFIRM)
+    yield from loader.TOP
+    yield from loader.ENDINGS
+    yield from (*steps.VERBS, *steps.HTTP, *steps.TRANSFER, *steps.RECORD)
+    yield from (*questions.WAY, *questions.DEFAULTS, *questions.COMMON, *questions.ASK)
+    yield from (*questions.TYPES, *questions.OF_TYPES, *questions.FORM, *questions.CONFIRM)
     yield from (*expressions.FILTERS, *(f"call.{name}" for name in expressions.CALL_NAMES))
-    yield from (*circumstances._CALL, *conversations._TEST, *conversations._STEPS)
-    yield from (*conversations._CALLER, *conversations._ENDS)
+    yield from (*circumstances.CALL, *conversations.TEST, *conversations.STEPS)
+    yield from (*conversations.CALLER, *conversations.ENDS)
 
 
 def commands() -> Iterator[str]:

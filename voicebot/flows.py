@@ -172,7 +172,9 @@ async def render_prompts(prompts: PromptStore, flows: Iterable[Flow]) -> None:
     findings: list[Finding] = []
     for flow in flows:
         for one in walk.all_flows(flow):
-            texts += static_texts(one)
+            for text in static_texts(one):
+                texts.append(text)
+                await trio.lowlevel.checkpoint()  # calls may be under way
         for path, prompt in sounds_of(flow).items():
             try:
                 await trio.to_thread.run_sync(prompts.load_file, path)

@@ -4,7 +4,7 @@ Knows what the daemon asks of that process and what it answers.  Must not know w
 reloaded or what becomes of them (reload.py).
 
 A process, because reading and proving flows is seconds of Python in the worst case, and a thread
-that runs Python holds up every frame of every call: measured with 200 calls, see reload.py.
+that runs Python holds up every frame of every call: measured, see reload.py.
 """
 
 from __future__ import annotations
@@ -105,7 +105,9 @@ async def prove(wanted: Wanted) -> tuple[Proved, ...]:
     while at.tell() < len(done.stdout):
         one: Proved = pickle.load(at)  # noqa: S301 - our own process wrote it
         answer.append(one)
-        await trio.lowlevel.checkpoint()  # a large flow takes ten milliseconds: not several of them at once
+        await (
+            trio.lowlevel.checkpoint()
+        )  # a large flow takes ten milliseconds: not several of them at once
     return tuple(answer)
 
 

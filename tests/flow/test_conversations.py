@@ -218,7 +218,6 @@ def test_a_mistake_in_the_call(call: str, finding: str) -> None:
     ("text", "finding"),
     [
         ("x: y", "1:1: error: tests is a list: begin each with `-`"),
-        ("[]", "1:1: error: tests is empty: add at least one"),
         ("- steps: [ends]", "1:3: error: a test needs `name:`, what it shows"),
         ("- name: x", "1:3: error: a test needs `steps:`, what the bot and the caller say in turn"),
         ("- {nmae: x, steps: [ends]}", '1:4: error: a test has no "nmae"; did you mean "name"?'),

@@ -155,18 +155,18 @@ def test_every_key_that_the_loader_knows_is_in_it_and_described() -> None:
     for part in objects({"a": flow_schema(), "b": schema_of_tests()}):
         described |= {key for key, value in part["properties"].items() if value.get("description")}
     known = {
-        *loader._TOP, *loader._ENDINGS, *steps.VERBS, *steps._HTTP, *steps._TRANSFER, *steps._RECORD,
-        *(key for keys in steps._BESIDE.values() for key in keys), *questions.WAY, *questions.DEFAULTS,
-        *questions._COMMON, *questions._ASK, *questions._OF_TYPES, *questions._FORM, *questions._CONFIRM,
-        *conversations._TEST, *conversations._STEPS, *conversations._CALLER, *conversations._ENDS,
-        *circumstances._CALL,
+        *loader.TOP, *loader.ENDINGS, *steps.VERBS, *steps.HTTP, *steps.TRANSFER, *steps.RECORD,
+        *(key for keys in steps.BESIDE.values() for key in keys), *questions.WAY, *questions.DEFAULTS,
+        *questions.COMMON, *questions.ASK, *questions.OF_TYPES, *questions.FORM, *questions.CONFIRM,
+        *conversations.TEST, *conversations.STEPS, *conversations.CALLER, *conversations.ENDS,
+        *circumstances.CALL,
     }  # fmt: skip
     assert known - described == set()
 
 
 def test_types_are_those_of_the_loader() -> None:
     ask = flow_schema()["$defs"]["ask"]
-    assert ask["properties"]["type"]["enum"] == list(questions._TYPES)
+    assert ask["properties"]["type"]["enum"] == list(questions.TYPES)
 
 
 def test_it_is_made_anew_each_time() -> None:

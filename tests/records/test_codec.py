@@ -85,16 +85,10 @@ def test_an_event_of_another_version_says_what_is_wrong(written: Json, said: str
 def test_a_question_is_told_by_its_node_and_its_place() -> None:
     ears = cast("Expectation", object())
     listen = ev.Listen("main", "en-US", ears, BargeIn.SPEECH, None, 30.0, secret=False)
-    assert encode_action(listen, Path(), "4:7") == {
-        "do": "listen",
-        "node": "main",
-        "language": "en-US",
-        "barge_in": "speech",
-        "end_silence_s": None,
-        "max_speech_s": 30.0,
-        "secret": False,
-        "question": "4:7",
-    }
+    encoded = encode_action(listen, Path(), "4:7")
+    expected = {"do": "listen", "node": "main", "barge_in": "speech", "question": "4:7"}
+    assert expected.items() <= encoded.items()
+    assert "expectation" not in encoded
 
 
 def test_a_sound_file_is_named_as_the_flow_names_it() -> None:

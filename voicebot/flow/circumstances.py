@@ -23,7 +23,7 @@ METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 SILENT: Final = "down"
 """The answer of a server that gives none."""
 
-_CALL: Final = ("caller", "called", "at", "http", "hours", "transfers", "seed")
+CALL: Final = ("caller", "called", "at", "http", "hours", "transfers", "seed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class _Reader:
 
     def read(self, node: Node | None) -> Circumstances:
         fields = self._fields
-        keys = {} if node is None else fields.fields(node, "`call` of a test", _CALL)
+        keys = {} if node is None else fields.fields(node, "`call` of a test", CALL)
         return Circumstances(
             caller=fields.text(keys["caller"], "caller") if "caller" in keys else "",
             called=fields.text(keys["called"], "called") if "called" in keys else "",

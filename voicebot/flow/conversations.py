@@ -98,12 +98,12 @@ class Conversation:
 
 # Reading -----------------------------------------------------------------------------------------
 
-_BY: Final = ("bot", "caller", "transfer")
-_TEST: Final = ("name", "call", "steps")
-_STEPS: Final = ("bot", "caller", "ends")
-_CALLER: Final = ("say", "keys", "wav", "text", "silence", "hangup", "early")
+BY: Final = ("bot", "caller", "transfer")
+TEST: Final = ("name", "call", "steps")
+STEPS: Final = ("bot", "caller", "ends")
+CALLER: Final = ("say", "keys", "wav", "text", "silence", "hangup", "early")
 _CALLER_DOES: Final = ("say", "keys", "wav", "silence", "hangup")
-_ENDS: Final = ("by", "to", "node", "vars", "tags", "logged", "never_logged")
+ENDS: Final = ("by", "to", "node", "vars", "tags", "logged", "never_logged")
 _BOT_FORM: Final = 'write a part of what the bot says, or {says: "part", within: 450ms}'
 _CALLER_FORM: Final = (
     'write what the caller says, {keys: "12"}, {silence: true}, {hangup: true} or '
@@ -153,7 +153,8 @@ class Conversations:
     def read(self, node: Node) -> tuple[Conversation, ...]:
         """`tests:`, a list."""
         found: dict[str, Conversation] = {}
-        for item in self._fields.items(node, "tests"):
+        none_yet = isinstance(node, yamlfile.Sequence) and not node.items
+        for item in () if none_yet else self._fields.items(node, "tests"):
             test = self._test(item)
             if test.name in found:
                 self._fields.error(
@@ -166,7 +167,7 @@ class Conversations:
 
     def _test(self, node: Node) -> Conversation:
         fields = self._fields
-        keys = fields.fields(node, "a test", _TEST)
+        keys = fields.fields(node, "a test", TEST)
         if "name" not in keys:
             fields.missing(node, "a test needs `name:`, what it shows")
         if "steps" not in keys:
@@ -203,14 +204,14 @@ class Conversations:
         if isinstance(node, yamlfile.Scalar) and node.text == "ends":
             return (_no_matter(node.mark),)
         if isinstance(node, yamlfile.Scalar):
-            near = did_you_mean(node.text, _STEPS)
+            near = did_you_mean(node.text, STEPS)
             fields.error(
                 node.mark,
                 f"a step of a test is `bot: part`, `caller: words` or `ends: {{by: bot}}`{near}",
             )
             return ()
-        keys = fields.fields(node, "a step of a test", (*_STEPS, "within", "early"))
-        kinds = [kind for kind in _STEPS if kind in keys]
+        keys = fields.fields(node, "a step of a test", (*STEPS, "within", "early"))
+        kinds = [kind for kind in STEPS if kind in keys]
         if len(kinds) != 1:
             if kinds:
                 fields.error(
@@ -264,7 +265,7 @@ class Conversations:
             if not node.text.strip():
                 return (CallerWaits(None, mark),)
             return (CallerSays(self._words(node), early, mark),)
-        keys = fields.fields(node, "`caller`", _CALLER)
+        keys = fields.fields(node, "`caller`", CALLER)
         does = self._done(keys, node)
         if does is None:
             return ()
@@ -349,7 +350,7 @@ class Conversations:
         fields = self._fields
         if isinstance(node, yamlfile.Scalar):
             return _no_matter(mark, by=self._by(node))
-        keys = fields.fields(node, "`ends`", _ENDS)
+        keys = fields.fields(node, "`ends`", ENDS)
         by = self._by(keys["by"]) if "by" in keys else None
         if "to" in keys:
             if by not in (None, "transfer"):
@@ -376,11 +377,11 @@ class Conversations:
 
     def _by(self, node: Node) -> str | None:
         by = self._fields.text(node, "by")
-        if by in _BY:
+        if by in BY:
             return by
-        near = did_you_mean(by, _BY)
+        near = did_you_mean(by, BY)
         self._fields.error(
-            node.mark, f'a call ends by {", ".join(_BY[:-1])} or {_BY[-1]}, not by "{by}"{near}'
+            node.mark, f'a call ends by {", ".join(BY[:-1])} or {BY[-1]}, not by "{by}"{near}'
         )
         return None
 

@@ -82,6 +82,15 @@ class Template:
         return (part for part in self.parts if isinstance(part, Expression))
 
 
+_MISTAKES: Final = (
+    (r"[^=!<>]=[^=]", "two values are compared with =="),
+    (r"&&", "write `and`, not &&"),
+    (r"\|\|", "write `or`, not ||"),
+    (r"(^|\s)!\s*\w", "write `not`, not !"),
+)
+"""Habits from other languages, and what is written here."""
+
+
 def parse_expression(source: str) -> Expression:
     """Parse what stands in `${}` or behind `if:`.
 
@@ -94,8 +103,9 @@ def parse_expression(source: str) -> Expression:
         tree = ast.parse(source.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
-        if re.search(r"[^=!<>]=[^=]", source):
-            reason = "two values are compared with =="
+        for wrong, remedy in _MISTAKES:
+            if re.search(wrong, source):
+                reason = remedy
         raise ExpressionError(f'"{source}" is not an expression: {reason}') from None
     filters: list[str] = []
     while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.BitOr):

@@ -24,9 +24,9 @@ from voicebot.flow.yamlfile import Finding, Mark, Node, Severity, did_you_mean
 
 VERSION: Final = 1
 
-_TOP = ("voicebot", "flow", "language", "start", "vars", "prompts", "answers", "defaults", "on",
+TOP: Final = ("voicebot", "flow", "language", "start", "vars", "prompts", "answers", "defaults", "on",
         "nodes", "tests")  # fmt: skip
-_ENDINGS = ("failed", "error", "hangup")
+ENDINGS: Final = ("failed", "error", "hangup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class _Reader:
 
     def flow(self, root: Node) -> model.Flow:
         fields, questions = self.fields, self.steps.questions
-        keys = fields.fields(root, "a flow", _TOP)
+        keys = fields.fields(root, "a flow", TOP)
         self._version(keys.get("voicebot"), root)
         fields.read_languages(root, keys.get("language"))
         fields.read_library(keys.get("answers"))
@@ -132,6 +132,7 @@ class _Reader:
             currency=questions.currency(),
             path=self.path,
             start_mark=keys.get("start", root).mark,
+            language_mark=keys.get("language", root).mark,
             expectations=self._expectations((*universals, *inherited)),
             secrets=_secrets(self.steps),
             asks_secret=any(question.secret for question in questions.found)
@@ -188,7 +189,7 @@ class _Reader:
         self, node: Node | None
     ) -> tuple[tuple[model.Universal, ...], dict[str, model.Handler]]:
         entries = self.fields.entries(node, "on")
-        heads = [self._head(key, value) for key, value in entries if key.text not in _ENDINGS]
+        heads = [self._head(key, value) for key, value in entries if key.text not in ENDINGS]
         self._heads = tuple(head for head, _ in heads)
         universals = tuple(
             replace(head, way=(*self.steps.way(keys, head.mark), model.Repeat(head.mark)))
@@ -196,7 +197,7 @@ class _Reader:
         )
         endings: dict[str, model.Handler] = {}
         for key, value in entries:
-            if key.text in _ENDINGS:
+            if key.text in ENDINGS:
                 keys = self.fields.fields(value, f"on: {key.text}", WAY)
                 endings[key.text] = model.Handler(self.steps.way(keys, value.mark), value.mark)
         return universals, endings
@@ -204,7 +205,7 @@ class _Reader:
     def _head(self, name: yamlfile.Scalar, node: Node) -> tuple[model.Universal, dict[str, Node]]:
         keys = self.fields.fields(node, f"on: {name.text}", ("answers", "keys", *WAY))
         if "answers" not in keys and "keys" not in keys:
-            near = did_you_mean(name.text, _ENDINGS)
+            near = did_you_mean(name.text, ENDINGS)
             self.fields.missing(
                 node, f'"{name.text}" is never heard: give it answers or keys{near}'
             )

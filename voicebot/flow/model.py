@@ -421,6 +421,7 @@ class Flow:
     """ISO 4217, of amounts and of the filter `money`."""
     path: Path
     start_mark: Mark
+    language_mark: Mark
     expectations: Mapping[tuple[Question, str], Expectation] = field(repr=False)
     """What each question expects to hear, in each language."""
     secrets: frozenset[str]

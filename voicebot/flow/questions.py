@@ -21,10 +21,10 @@ DEFAULTS: Final = (
     "attempts", "no_input", "barge_in", "end_silence", "max_speech", "inter_digit", "currency",
 )  # fmt: skip
 
-_COMMON = ("say", "barge_in", "no_input", "no_match", "attempts", "failed", "timeout",
+COMMON: Final = ("say", "barge_in", "no_input", "no_match", "attempts", "failed", "timeout",
            "end_silence", "max_speech", "inter_digit")  # fmt: skip
-_ASK = ("to", "type", "check", "retry", "secret")
-_TYPES: Final = {
+ASK: Final = ("to", "type", "check", "retry", "secret")
+TYPES: Final = {
     "yes_no": (),
     "digits": ("length", "min", "max", "finish", "delete", "pattern", "checksum"),
     "number": ("min", "max", "finish", "delete"),
@@ -36,10 +36,10 @@ _TYPES: Final = {
     "choice": ("choices",),
     "text": (),
 }
-_OF_TYPES = tuple(dict.fromkeys(key for keys in _TYPES.values() for key in keys))
-_FORM = ("slots", "confirm")
-_CONFIRM = ("mode", "retry")
-_FOR_SLOTS = tuple(key for key in (*_COMMON, "retry") if key != "say")
+OF_TYPES: Final = tuple(dict.fromkeys(key for keys in TYPES.values() for key in keys))
+FORM: Final = ("slots", "confirm")
+CONFIRM: Final = ("mode", "retry")
+FOR_SLOTS: Final = tuple(key for key in (*COMMON, "retry") if key != "say")
 """What a form may say once for all its slots."""
 
 _TIMEOUT_S: Final = 5.0
@@ -69,7 +69,7 @@ class Questions:
     # menu ----------------------------------------------------------------------------------
 
     def menu(self, node: Node) -> model.Question:
-        keys = self._fields.fields(node, "a menu", (*_COMMON, "choices"))
+        keys = self._fields.fields(node, "a menu", (*COMMON, "choices"))
         if "choices" not in keys:
             self._fields.missing(
                 node, "a menu needs `choices:`, a list of answers and where they lead"
@@ -104,13 +104,13 @@ class Questions:
     # ask -----------------------------------------------------------------------------------
 
     def ask(self, node: Node) -> model.Question:
-        keys = self._fields.fields(node, "an ask", (*_COMMON, *_ASK, *_OF_TYPES))
+        keys = self._fields.fields(node, "an ask", (*COMMON, *ASK, *OF_TYPES))
         return self._ask(keys, node, "an ask")
 
     def _ask(self, keys: _Keys, node: Node, what: str) -> model.Question:
         kind = self._type(keys.get("type"), node, what)
-        for name in _OF_TYPES:
-            if name in keys and kind and name not in _TYPES[kind]:
+        for name in OF_TYPES:
+            if name in keys and kind and name not in TYPES[kind]:
                 self._fields.error(keys[name].mark, f"`{name}` has no meaning for the type {kind}")
         to = ""
         if "to" in keys:
@@ -125,10 +125,10 @@ class Questions:
 
     def form(self, node: Node) -> model.Form:
         fields = self._fields
-        keys = fields.fields(node, "a form", (*_COMMON, "retry", *_FORM))
+        keys = fields.fields(node, "a form", (*COMMON, "retry", *FORM))
         if "slots" not in keys:
             fields.missing(node, "a form needs `slots:`, a list of what is asked")
-        shared = {name: keys[name] for name in _FOR_SLOTS if name in keys}
+        shared = {name: keys[name] for name in FOR_SLOTS if name in keys}
         slots = tuple(self._slots(keys["slots"], shared)) if "slots" in keys else ()
         confirm, mode = self._confirm(keys.get("confirm"), shared)
         form = model.Form(slots, fields.prompts(keys.get("say")), confirm, mode, node.mark)
@@ -138,7 +138,7 @@ class Questions:
     def _slots(self, node: Node, shared: _Keys) -> Iterator[model.Question]:
         seen: dict[str, Mark] = {}
         for item in self._fields.items(node, "slots"):
-            keys = self._fields.fields(item, "a slot", (*_COMMON, *_ASK, *_OF_TYPES))
+            keys = self._fields.fields(item, "a slot", (*COMMON, *ASK, *OF_TYPES))
             slot = self._ask({**shared, **keys}, item, "a slot")
             name = slot.to or ""
             if seen.setdefault(name, slot.mark) != slot.mark and name:
@@ -154,7 +154,7 @@ class Questions:
     ) -> tuple[model.Question | None, model.ConfirmMode]:
         if node is None:
             return None, model.ConfirmMode.NEVER
-        keys = self._fields.fields(node, "confirm", (*_COMMON, *_CONFIRM))
+        keys = self._fields.fields(node, "confirm", (*COMMON, *CONFIRM))
         modes = tuple(model.ConfirmMode)
         mode = self._fields.one_of(keys["mode"], "mode", modes) if "mode" in keys else modes[0]
         if "say" not in keys:
@@ -164,17 +164,17 @@ class Questions:
         return question, model.ConfirmMode(mode)
 
     def _type(self, node: Node | None, ask: Node, what: str) -> str:
-        names = ", ".join(_TYPES)
+        names = ", ".join(TYPES)
         if node is None:
             self._fields.missing(ask, f"{what} needs `type:`, one of {names}")
             return ""
         name = self._fields.text(node, "type")
-        if name not in _TYPES and name != "…":
+        if name not in TYPES and name != "…":
             self._fields.error(
                 node.mark,
-                f'no type is called "{name}"{did_you_mean(name, _TYPES)}; there is {names}',
+                f'no type is called "{name}"{did_you_mean(name, TYPES)}; there is {names}',
             )
-        return name if name in _TYPES else ""
+        return name if name in TYPES else ""
 
     def _wants(self, kind: str, keys: _Keys, node: Node) -> model.Wants:  # noqa: C901 - a row for each type
         match kind:

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from voicebot.flow import fields, loader, questions, steps
-from voicebot.flow.circumstances import _CALL
-from voicebot.flow.conversations import _BY, _CALLER, _ENDS, _STEPS, _TEST
-from voicebot.flow.loader import _ENDINGS, _TOP
+from voicebot.flow.circumstances import CALL
+from voicebot.flow.conversations import BY, CALLER, ENDS, STEPS, TEST
+from voicebot.flow.loader import ENDINGS, TOP
 from voicebot.flow.model import BargeIn, ConfirmMode
-from voicebot.flow.questions import _ASK, _COMMON, _CONFIRM, _FORM, _OF_TYPES, _TYPES
+from voicebot.flow.questions import ASK, COMMON, CONFIRM, FORM, OF_TYPES, TYPES
 from voicebot.flow.schema_words import ABOUT
-from voicebot.flow.steps import _BARE, _HTTP, _RECORD, _TRANSFER
+from voicebot.flow.steps import BARE, HTTP, RECORD, TRANSFER
 
 Schema = dict[str, Any]
 
@@ -31,7 +31,7 @@ _EXPRESSION: Final[Schema] = {"type": ["string", "boolean", "number"]}
 
 def flow_schema() -> Schema:
     """That of a flow file."""
-    top = _object("flow", _TOP, _top(), required=("voicebot", "nodes"))
+    top = _object("flow", TOP, _top(), required=("voicebot", "nodes"))
     return {"$schema": _DRAFT, "title": "A flow of voicebot", **top, "$defs": _definitions()}
 
 
@@ -123,11 +123,11 @@ def _of_ways() -> Schema:
     event["anyOf"] = [{"required": ["answers"]}, {"required": ["keys"]}]
     return {
         "way": _object("way", questions.WAY, _way_keys()),
-        "then": {"anyOf": [{"enum": list(_BARE)}, _ref("way")]},
+        "then": {"anyOf": [{"enum": list(BARE)}, _ref("way")]},
         "block": {"anyOf": [_ref("step"), {**_list(_ref("step")), "minItems": 1}]},
         "events": {
             "type": ["object", "null"],
-            "properties": {name: _about(_ref("way"), "on", name) for name in _ENDINGS},
+            "properties": {name: _about(_ref("way"), "on", name) for name in ENDINGS},
             "additionalProperties": event,
         },
     }
@@ -175,17 +175,17 @@ def _of_questions() -> Schema:
     confirm = {**common, "mode": {"enum": [str(mode) for mode in ConfirmMode]}}
     form = {**common, "slots": _list(_ref("ask")), "confirm": _ref("confirm")}
     return {
-        "menu": _object("menu", (*_COMMON, "choices"), menu, required=("choices",)),
+        "menu": _object("menu", (*COMMON, "choices"), menu, required=("choices",)),
         "ask": _ask({**common, **_of_types(value)}),
         "confirm": _object(
             "confirm",
-            (*_COMMON, *_CONFIRM),
+            (*COMMON, *CONFIRM),
             confirm,
             required=("say",),
         ),
         "form": _object(
             "form",
-            (*_COMMON, "retry", *_FORM),
+            (*COMMON, "retry", *FORM),
             form,
             required=("slots",),
         ),
@@ -196,7 +196,7 @@ def _of_types(value: Schema) -> Schema:
     end_key = {"enum": ["#", "*", None]}
     return {
         "to": _TEXT,
-        "type": {"enum": list(_TYPES)},
+        "type": {"enum": list(TYPES)},
         "check": _EXPRESSION,
         "secret": _TRUTH,
         "length": _COUNT,
@@ -215,8 +215,8 @@ def _of_types(value: Schema) -> Schema:
 
 def _ask(properties: Schema) -> Schema:
     """Each type has keys of its own besides those of all."""
-    of_all = (*_COMMON, *_ASK)
-    made = _object("ask", (*of_all, *_OF_TYPES), properties, required=("to", "type"))
+    of_all = (*COMMON, *ASK)
+    made = _object("ask", (*of_all, *OF_TYPES), properties, required=("to", "type"))
     made["allOf"] = [
         {
             "if": {"properties": {"type": {"const": kind}}, "required": ["type"]},
@@ -225,7 +225,7 @@ def _ask(properties: Schema) -> Schema:
                 **({"required": ["choices"]} if "choices" in keys else {}),
             },
         }
-        for kind, keys in _TYPES.items()
+        for kind, keys in TYPES.items()
     ]
     return made
 
@@ -259,7 +259,7 @@ def _step() -> Schema:
             "then": {"anyOf": [{"required": ["then"]}, {"required": ["else"]}]},
         },
     ]
-    return {"anyOf": [{"enum": list(_BARE)}, step]}
+    return {"anyOf": [{"enum": list(BARE)}, step]}
 
 
 def _of_verbs() -> Schema:
@@ -276,13 +276,13 @@ def _of_verbs() -> Schema:
         "to": _TEXT, "say": _ref("prompts"), "beep": _TRUTH, "finish": {"enum": ["#", "*", None]},
         "max": _ref("duration"), "silence": _ref("duration"), "secret": _TRUTH,
     }  # fmt: skip
-    requested = _object("http", _HTTP, http)
+    requested = _object("http", HTTP, http)
     requested["oneOf"] = [{"required": [method]} for method in steps.METHODS]
-    transferred = _object("transfer", _TRANSFER, transfer, required=("to",))
+    transferred = _object("transfer", TRANSFER, transfer, required=("to",))
     return {
         "http": requested,
         "transfer": {"anyOf": [_TEXT, transferred]},
-        "record": _object("record", _RECORD, record, required=("to",)),
+        "record": _object("record", RECORD, record, required=("to",)),
     }
 
 
@@ -292,10 +292,10 @@ def _of_verbs() -> Schema:
 def _of_tests() -> Schema:
     test: Schema = {
         "name": _TEXT,
-        "call": _object("test call", _CALL, _of_call()),
+        "call": _object("test call", CALL, _of_call()),
         "steps": _list(_ref("testStep")),
     }
-    names = _TEST
+    names = TEST
     return {
         "tests": {
             "type": "array",
@@ -331,18 +331,18 @@ def _test_step() -> Schema:
     }  # fmt: skip
     caller["keys"] = _TEXT
     ends: Schema = {
-        "by": {"enum": list(_BY)}, "to": _TEXT, "node": _TEXT,
+        "by": {"enum": list(BY)}, "to": _TEXT, "node": _TEXT,
         "vars": {"type": "object"}, "tags": {"type": "object"}, "logged": texts, "never_logged": texts,
     }  # fmt: skip
     keys: Schema = {
         "bot": {"anyOf": [texts, bot]},
-        "caller": {"anyOf": [_TEXT, _object("caller", _CALLER, caller)]},
-        "ends": {"anyOf": [{"type": ["string", "null"]}, _object("ends", _ENDS, ends)]},
+        "caller": {"anyOf": [_TEXT, _object("caller", CALLER, caller)]},
+        "ends": {"anyOf": [{"type": ["string", "null"]}, _object("ends", ENDS, ends)]},
         "within": _ref("duration"),
         "early": _TRUTH,
     }
     step = _object("test step", keys, keys)
-    step["oneOf"] = [{"required": [kind]} for kind in _STEPS]
+    step["oneOf"] = [{"required": [kind]} for kind in STEPS]
     return {"anyOf": [{"const": "ends"}, step]}
 
 

@@ -17,15 +17,15 @@ from voicebot.flow.yamlfile import Mark, Node, did_you_mean
 
 VERBS: Final = ("say", "menu", "ask", "form", "set", "if", "goto", "call", "return", "http",
                 "transfer", "record", "wait", "log", "tag", "language", "hangup", "repeat")  # fmt: skip
-_BESIDE: Final = {"if": ("then", "else"), "call": ("with", "to", "then")}
+BESIDE: Final = {"if": ("then", "else"), "call": ("with", "to", "then")}
 """Keys that stand beside a verb."""
-_BARE: Final = ("hangup", "repeat", "return")
+BARE: Final = ("hangup", "repeat", "return")
 """Verbs that need no value."""
 
 METHODS: Final = ("get", "post", "put", "patch", "delete")
-_HTTP: Final = (*METHODS, "query", "headers", "json", "timeout", "hold", "to", "failed")
-_TRANSFER: Final = ("to", "context", "wait", "announce", "failed")
-_RECORD: Final = ("to", "say", "beep", "finish", "max", "silence", "secret")
+HTTP: Final = (*METHODS, "query", "headers", "json", "timeout", "hold", "to", "failed")
+TRANSFER: Final = ("to", "context", "wait", "announce", "failed")
+RECORD: Final = ("to", "say", "beep", "finish", "max", "silence", "secret")
 
 _HTTP_TIMEOUT_S: Final = 5.0
 _TRANSFER_WAIT_S: Final = 30.0
@@ -70,7 +70,7 @@ class Steps:
         verb = self._its_verb(node)
         if not verb:
             return ()
-        keys = self._fields.fields(node, f"a step `{verb}`", (verb, *_BESIDE.get(verb, ())))
+        keys = self._fields.fields(node, f"a step `{verb}`", (verb, *BESIDE.get(verb, ())))
         return self._verb(verb, keys, node)
 
     def _its_verb(self, node: yamlfile.Mapping) -> str:
@@ -103,11 +103,16 @@ class Steps:
                 self._fields.error(
                     node.mark, "there is no step here: add one, for example `- hangup`"
                 )
+            case other if other.partition(" ")[0] in VERBS:
+                verb, _, value = other.partition(" ")
+                self._fields.error(
+                    node.mark, f"a colon is missing: write `{verb}: {value.strip()}`"
+                )
             case other:
                 near = did_you_mean(other, VERBS)
                 self._fields.error(
                     node.mark,
-                    f'"{other}" is not a step; there is {", ".join(_BARE)}, and `verb: value`{near}',
+                    f'"{other}" is not a step; there is {", ".join(BARE)}, and `verb: value`{near}',
                 )
         return ()
 
@@ -118,6 +123,11 @@ class Steps:
             )
             return
         first = node.entries[0][0]
+        if first.text in BESIDE["if"]:
+            self._fields.error(
+                first.mark, f"`{first.text}` belongs to an `if`: put both into one step"
+            )
+            return
         near = did_you_mean(first.text, VERBS) or "; there is " + ", ".join(VERBS)
         self._fields.error(first.mark, f'"{first.text}" is not a verb{near}')
 
@@ -212,7 +222,7 @@ class Steps:
 
     def _http(self, node: Node) -> model.Http:
         fields = self._fields
-        keys = fields.fields(node, "http", _HTTP)
+        keys = fields.fields(node, "http", HTTP)
         methods = [name for name in keys if name in METHODS]
         if not methods:
             fields.missing(node, "http needs a method and a URL, such as `get: http://…`")
@@ -253,7 +263,7 @@ class Steps:
         fields = self._fields
         keys = {"to": node}
         if not isinstance(node, yamlfile.Scalar):
-            keys = fields.fields(node, "transfer", _TRANSFER)
+            keys = fields.fields(node, "transfer", TRANSFER)
         if "to" not in keys:
             fields.missing(node, 'transfer needs `to:`, an extension such as "400"')
         return model.Transfer(
@@ -267,7 +277,7 @@ class Steps:
 
     def _record(self, node: Node) -> model.Record:
         fields = self._fields
-        keys = fields.fields(node, "record", _RECORD)
+        keys = fields.fields(node, "record", RECORD)
         if "to" not in keys:
             fields.missing(node, "record needs `to:`, the variable for the file's path")
         return model.Record(
@@ -307,7 +317,7 @@ class Steps:
         if node is None:
             return ()
         if isinstance(node, yamlfile.Scalar):
-            if node.text in _BARE:
+            if node.text in BARE:
                 return self._bare_step(node)
             self._fields.error(
                 node.mark,

@@ -57,7 +57,7 @@ class CallerVoice:
         Raises:
             SynthesisError: the engine refused.
         """
-        return await trio.to_thread.run_sync(self.speak, text)
+        return await trio.to_thread.run_sync(self.speak, as_sentence(text))
 
     def speak(self, text: str) -> Speech:
         """Speak a text in this thread.
@@ -74,6 +74,11 @@ class CallerVoice:
             elif Error.is_type(event.type):
                 raise SynthesisError(Error.from_event(event).text)
         return Speech(rate_hz, pcm)
+
+
+def as_sentence(text: str) -> str:
+    """With its full stop: without one a Piper voice breaks off, and a "yeah" is heard as "nine"."""
+    return f"{text}." if text[-1:].isalnum() else text
 
 
 def _description_of(model: Path) -> Path:

@@ -87,7 +87,7 @@ def _fields(record: object, folder: Path) -> dict[str, Json]:
     return {name: _plain(getattr(record, name), folder) for name in names if name not in _LEFT_OUT}
 
 
-def _plain(value: object, folder: Path) -> Json:
+def _plain(value: object, folder: Path) -> Json:  # noqa: C901 - a row for each kind of value
     """JSON of what events and actions hold."""
     match value:
         case Enum():
@@ -98,6 +98,8 @@ def _plain(value: object, folder: Path) -> Json:
             return [text, confidence]
         case Path():
             return _shown(value, folder)
+        case set() | frozenset():
+            return sorted((_plain(one, folder) for one in value), key=str)
         case Mapping():
             return {str(key): _plain(one, folder) for key, one in value.items()}
         case list() | tuple():

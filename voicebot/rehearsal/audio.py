@@ -21,7 +21,7 @@ import re
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,7 @@ from voicebot.flow.conversations import CallerSays, Conversation
 from voicebot.line.audiosocket import Decoder
 from voicebot.line.clock import MediaClock
 from voicebot.line.line import Line, LineEvent
+from voicebot.phone.voice import as_sentence
 from voicebot.rehearsal.caller import Caller, Stage
 from voicebot.rehearsal.engines import BOT, CALLER, InLineRecogniser, RepeatableVoice
 from voicebot.rehearsal.handset import Handset
@@ -133,7 +134,7 @@ class AudioStage:
             self._render(flow, rate_hz)
         for done, (text, language) in enumerate(words, start=len(flows)):
             progress(done, total)
-            self._caller.speak(text, language)
+            self._caller.speak(as_sentence(text), language)
         progress(total, total)
 
     def run(self, flow: Flow, conversation: Conversation, sound: Sound) -> Outcome:
@@ -149,9 +150,9 @@ class AudioStage:
         prompts = self._render(flow, sound.rate_hz)
         with ExitStack() as stack:
             stack.enter_context(in_order())
-            stack.enter_context(structlog.testing.capture_logs())
+            log = stack.enter_context(structlog.testing.capture_logs())
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="voicebot-test-"))
-            scene = _Scene(flow, conversation, sound, Path(folder))
+            scene = _Scene(flow, conversation, sound, Path(folder), log)
             virtual = VirtualTime()
             played = trio.run(self._play, scene, prompts, virtual, clock=virtual.clock)
         if self._wav_folder is not None:
@@ -212,7 +213,7 @@ class AudioStage:
         watch.dialog = call.dialog
         handset = Handset(theirs, CallersLine(sound, conversation.name), sound.rate_hz)
         speech = CallersSpeech(self._caller, sound.rate_hz, scene.flow.language)
-        stage = Stage(virtual, media, handset, watch, mouths[0], speech, peers.complaint)
+        stage = Stage(virtual, media, handset, watch, mouths[0], speech, peers.complaint, scene.log)
 
         async def run_call() -> None:
             stage.over = await call.run()
@@ -232,6 +233,7 @@ class _Scene:
     conversation: Conversation
     sound: Sound
     folder: Path
+    log: Sequence[Mapping[str, object]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ answer, and waits until what he has said is dealt with.  Only an `early` part co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NoReturn, assert_never
 
@@ -57,6 +57,8 @@ class Stage:
     speech: CallersSpeech
     complaint: Callable[[], str | None]
     """What the test has forgotten to say, when something asks for it."""
+    log: Sequence[Mapping[str, object]]
+    """All that the call has logged so far."""
     over: str | None = None
     """Why the call has ended; None: it goes on."""
 
@@ -187,6 +189,10 @@ class Caller:
         watch = self._watch
         dialog = watch.dialog
         assert dialog is not None, "a call without a dialogue"  # noqa: S101
+        for record in self._stage.log:
+            for text in record.values():
+                if isinstance(text, str):
+                    watch.kept.log_line(text)
         end = watch.ending if self._stage.over is not None else None
         wrong = complaints(step, end, dialog, watch.kept)
         if wrong:

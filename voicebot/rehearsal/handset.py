@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
-from voicebot.line.audio import level_dbfs, silence
+from voicebot.line.audio import level_dbfs, resample, silence
 from voicebot.line.audiosocket import Audio, Decoder, Hangup, Key, Message, encode
 from voicebot.phone.report import LOUD_DBFS
 
@@ -86,7 +86,8 @@ class Handset:
                 self._loud.append(self.frames)
                 self._loud_s.append(now_s)
             self.frames += 1
-            self._to_play.append(message.pcm)
+            # The bot begins at 8 kHz, whatever the caller's rate is.
+            self._to_play.append(resample(message.pcm, message.rate_hz, self._rate_hz))
 
     def hang_up(self) -> None:
         """Close the connection, as Asterisk does when its caller hangs up."""

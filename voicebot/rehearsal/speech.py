@@ -14,6 +14,7 @@ import numpy as np
 
 from voicebot.line.audio import FRAME_S, FULL_SCALE, frame_bytes, resample
 from voicebot.phone.script import read_sound, voiced
+from voicebot.phone.voice import as_sentence
 from voicebot.speaking.loudness import Samples, levelled, trimmed
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class CallersSpeech:
         Raises:
             SynthesisError: it cannot be spoken, or there is no voice for this language.
         """
-        return self._framed(self._voice.speak(text, language or self._language))
+        return self._framed(self._voice.speak(as_sentence(text), language or self._language))
 
     def plays(self, path: str) -> Spoken:
         """Play a recording of any rate, format and level.

@@ -71,6 +71,10 @@ class Kept:
         if not secret:
             self._keep("what the caller said or pressed", text)
 
+    def log_line(self, text: str) -> None:
+        """Something that the real log has, where there is one."""
+        self._keep("the log", text)
+
     def places(self, part: str, dialog: Dialog) -> Iterator[tuple[str, str]]:
         """Where a text would be kept that is not to be: the place, and what stands there."""
         at_the_end = [

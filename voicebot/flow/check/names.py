@@ -101,7 +101,7 @@ def languages(found: Survey, known: Known) -> Iterator[Finding]:
     flow = found.flow
     translated = [p for p in found.prompts if isinstance(p, model.Translated)]
     said = {tag for prompt in translated for tag in prompt.by_language}
-    places: dict[str, Mark] = {flow.language: Mark(str(flow.path), 1, 1)}
+    places: dict[str, Mark] = {flow.language: flow.language_mark}
     for step in found.steps:
         if isinstance(step, model.Language):
             places.setdefault(step.tag, step.mark)
