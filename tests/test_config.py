@@ -43,7 +43,7 @@ def test_shipped_file_is_right_and_says_the_defaults(tmp_path: Path) -> None:
     default = good(tmp_path, ROUTED)
     for section in ("listen", "routes", "limits", "watch", "log", "cache"):
         assert getattr(config, section) == getattr(default, section)
-    assert list(config.calendars) == ["office"]  # what the shipped flows ask for
+    assert list(config.calendars) == ["office", "practice"]  # what the flows here ask for
     assert config.records == Records(folder=SHIPPED.parent / "records")
     assert config.asr.models == {"en-US": SHIPPED.parent / "models/vosk-tiny-en-8k"}
     assert config.tts.voices == {"en-US": SHIPPED.parent / "models/voicebot-en_US-tiny.onnx"}
@@ -76,7 +76,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert config.cache == Path.home() / ".cache/voicebot"
     assert config.records.folder == tmp_path / "records"
     assert (config.records.traces, config.records.calls, config.records.wire) == (
-        True,
+        False,
         False,
         False,
     )

@@ -139,7 +139,7 @@ class Records(_Section):
 
     folder: FilePath = Field(Path("records"), validate_default=True)
     """Everything below; what callers say into a `record` step lies in its `messages`."""
-    traces: StrictBool = True
+    traces: StrictBool = False
     """What each call was told and what it did, for `voicebot replay`."""
     calls: StrictBool = False
     """Each call as a stereo WAV: the caller left, the bot right."""

@@ -88,7 +88,7 @@ class Turn:
 TURNS: Final = (
     Turn(Say("an appointment"), ("an appointment",)),
     # The caller knows the list and does not wait for its end.
-    Turn(Say("a cleaning"), ("cleaning",), (WaitForBot(quiet_s=0.0), Wait(1.4)), interrupts=True),
+    Turn(Say("a cleaning"), ("cleaning",), (WaitForBot(quiet_s=0.0), Wait(2.2)), interrupts=True),
     Turn(Say("next wednesday at ten"), ("20*", "10:00")),
     Turn(Press("1"), ("yes",)),
     # That time is taken; the server has another one.
@@ -265,7 +265,7 @@ async def demonstrate(config: Config, screen: Screen) -> Outcome:
     outcome = Outcome(events=conversation.events)
     with (
         appointment_book(conversation.take_answer) as url,
-        _with_server(config, url) as config,
+        _with_server(config, url) as with_server,
         _log_to(conversation),
     ):
         async with trio.open_nursery() as nursery:
@@ -273,9 +273,11 @@ async def demonstrate(config: Config, screen: Screen) -> Outcome:
             with screen.progress():
                 screen.doing("the recogniser and the voice are loaded …")
                 voice = await trio.to_thread.run_sync(CallerVoice, shipped(VOICE))
-                listening = await nursery.start(daemon.run, config)
+                listening = await nursery.start(daemon.run, with_server)
             _, address = listening[0]
-            screen.line(f"the bot listens on {address}, the practice's book is on {url}, a caller dials in\n")
+            screen.line(
+                f"the bot listens on {address}, the practice's book is on {url}, a caller dials in\n"
+            )
             outcome.report = await place_call(
                 *parse_address(address),
                 [step for turn in TURNS for step in (*turn.before, turn.does)],
@@ -311,10 +313,11 @@ def complaint(
     """What went wrong, in one line; None when the caller was understood in every turn."""
     reactions = [e for e in events if e["event"] in {"call.understood", "call.missed"}]
     meant = [(turn, value) for turn in turns for value in turn.means]
-    for turn_and_value, reaction in zip_longest(meant, reactions):
-        if turn_and_value is None:
+    for expected, reaction in zip_longest(meant, reactions):
+        if expected is None:
             return "the bot understood more than the caller said"
-        wrong = _misunderstanding(*turn_and_value, reaction)
+        turn, value = expected
+        wrong = _misunderstanding(turn, value, reaction)
         if wrong is not None:
             return wrong
     for turn, measured in zip(turns, report.turns, strict=True):

@@ -53,11 +53,11 @@ class _Book:
         book = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # noqa: N802 - the name that http.server looks for
+            def do_POST(self) -> None:  # the name that http.server looks for
                 text = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
                 status, found = book.answer(json.loads(text))
                 body = json.dumps(found)
-                book._on_answer(f"POST {self.path} {text}", status, body)  # noqa: SLF001 - one room
+                book._on_answer(f"POST {self.path} {text}", status, body)
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))

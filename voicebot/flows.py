@@ -171,15 +171,11 @@ async def render_prompts(prompts: PromptStore, flows: Iterable[Flow]) -> None:
     texts: list[tuple[str, str]] = []
     findings: list[Finding] = []
     for flow in flows:
+        findings += await _load_sounds(prompts, flow)
         for one in walk.all_flows(flow):
             for text in static_texts(one):
                 texts.append(text)
                 await trio.lowlevel.checkpoint()  # calls may be under way
-        for path, prompt in sounds_of(flow).items():
-            try:
-                await trio.to_thread.run_sync(prompts.load_file, path)
-            except PromptError as error:
-                findings.append(Finding(prompt.mark, Severity.ERROR, str(error)))
     if findings:
         raise FlowErrors(sort_findings(findings))
 
@@ -188,6 +184,16 @@ async def render_prompts(prompts: PromptStore, flows: Iterable[Flow]) -> None:
             log.info("prompts.rendered", done=done, total=total)
 
     await prompts.render(dict.fromkeys(texts), progress)
+
+
+async def _load_sounds(prompts: PromptStore, flow: Flow) -> list[Finding]:
+    findings: list[Finding] = []
+    for path, prompt in sounds_of(flow).items():
+        try:
+            await trio.to_thread.run_sync(prompts.load_file, path)
+        except PromptError as error:
+            findings.append(Finding(prompt.mark, Severity.ERROR, str(error)))
+    return findings
 
 
 async def prepare_ears(flows: Iterable[Flow]) -> None:

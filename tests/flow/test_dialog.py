@@ -10,7 +10,7 @@ import pytest
 from tests.flow.script import Script, Starter
 from voicebot.flow import events as ev
 from voicebot.flow.answers import Word
-from voicebot.flow.dialog import LONGER_KEYS_S, MORE_KEYS_S
+from voicebot.flow.dialog import LEAST_INPUT_S, LONGER_KEYS_S, MORE_KEYS_S
 from voicebot.flow.keybuffer import MOST_KEYS
 from voicebot.flow.loader import load_flow
 
@@ -480,3 +480,9 @@ def test_mismatch_shows_the_whole_call(start: Starter) -> None:
     call = start(YES_NO).hears("Sure?").says("yes")
     with pytest.raises(AssertionError, match=r"next is \['It is yes.'\]\n(.*\n)*caller: yes"):
         call.hears("It is no.")
+
+
+def test_a_noise_does_not_give_the_caller_his_time_anew(start: Starter) -> None:
+    call = start(YES_NO).hears("Sure?").listens().waits(4).coughs()
+    call.timer(ev.Timer.NO_INPUT, 1.0).waits(0.5).coughs().timer(ev.Timer.NO_INPUT, LEAST_INPUT_S)
+    call.stays_silent().hears("Hello?", "Sure?").listens().timer(ev.Timer.NO_INPUT, 5.0)

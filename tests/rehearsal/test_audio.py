@@ -13,11 +13,11 @@ import trio._core._run as trio_run
 from click.testing import CliRunner
 
 from tests.bot import MODELS
+from voicebot.commands.sound_options import SoundOptions, sound_options
 from voicebot.flow.check import checked_flow
 from voicebot.flow.model import Flow
 from voicebot.rehearsal import virtual
 from voicebot.rehearsal.audio import AudioStage, wav_name
-from voicebot.rehearsal.audio_options import SoundOptions, sound_options
 from voicebot.rehearsal.engines import BOT, CALLER, RepeatableVoice
 from voicebot.rehearsal.impairments import Codec, Noise, Sound
 from voicebot.rehearsal.outcome import Mode, Outcome, Who
@@ -345,7 +345,7 @@ def test_without_options_the_line_is_the_one_flows_are_tested_with() -> None:
 def test_options_say_what_the_line_is_like() -> None:
     assert given(
         "--snr", "none", "--loss", "1%", "--echo", "-24", "--echo-delay", "200ms",
-        "--codec", "alaw", "--noise", "pink", "--seed", "7", "--wav-out", "heard",
+        "--codec", "alaw", "--noise", "pink", "--seed", "7", "--wav", "heard",
     ) == SoundOptions(
         Sound(Codec.ALAW, None, Noise.PINK, 0.01, -24.0, 0.2, 7), Path("heard")
     )  # fmt: skip

@@ -27,6 +27,7 @@ from voicebot.commands.shared import (
     read_config,
     tell,
 )
+from voicebot.commands.sound_options import SoundOptions, sound_options
 from voicebot.config import Config
 from voicebot.flow.conversations import Conversation
 from voicebot.flow.yamlfile import Finding, Severity
@@ -73,11 +74,7 @@ class _Options:
     junit_path: Path | None
     show_coverage: bool
     graph_path: Path | None
-    wav_folder: Path | None
-    codec: str
-    snr_db: float
-    loss: float
-    echo_db: float | None
+    sound: SoundOptions
     config_path: Path
 
 
@@ -89,44 +86,7 @@ class _Options:
 @_file_option("--junit", "junit_path", "Write the results there as JUnit XML.")
 @click.option("--coverage", "show_coverage", is_flag=True, help="Tell what the tests left out.")
 @_file_option("--graph", "graph_path", "Draw the flow there, with what the tests came through.")
-@click.option(
-    "--wav",
-    "wav_folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="FOLDER",
-    help="Write each call in audio there, the caller left and the bot right.",
-)
-@click.option(
-    "--codec",
-    type=click.Choice(["ulaw", "alaw", "none"]),
-    default="ulaw",
-    show_default=True,
-    help="How the caller's voice is carried.",
-)
-@click.option(
-    "--snr",
-    "snr_db",
-    type=float,
-    default=20.0,
-    show_default=True,
-    metavar="DB",
-    help="The caller's voice against the noise around it.",
-)
-@click.option(
-    "--loss",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=0.0,
-    show_default=True,
-    metavar="SHARE",
-    help="Of the caller's packets: 0.01 is one in a hundred.",
-)
-@click.option(
-    "--echo",
-    "echo_db",
-    type=click.FloatRange(max=0),
-    metavar="DB",
-    help="How loud the bot comes back, such as -24; by default not at all.",
-)
+@sound_options
 @config_option
 def test(**written: Any) -> int:  # noqa: ANN401 - what click read; _Options has the types
     """Run the tests of flows: what the caller does, what the bot is to do.
@@ -201,16 +161,13 @@ def _in_audio(
         return []
     # Loads two speech engines, which tests in text need not wait for.
     from voicebot.rehearsal.audio import AudioStage  # noqa: PLC0415
-    from voicebot.rehearsal.impairments import Codec, Sound  # noqa: PLC0415
 
-    sound = Sound(
-        codec=Codec(options.codec),
-        snr_db=options.snr_db,
-        loss=options.loss,
-        echo_db=options.echo_db,
-    )
     stage = AudioStage(
-        models, voices, config.cache, calendars=config.calendars, wav_folder=options.wav_folder
+        models,
+        voices,
+        config.cache,
+        calendars=config.calendars,
+        wav_folder=options.sound.wav_folder,
     )
     try:
         stack.enter_context(stage)
@@ -224,7 +181,7 @@ def _in_audio(
         if suite.flow.name not in able:
             return None
         with _told():
-            return stage.run(suite.flow, test, sound)
+            return stage.run(suite.flow, test, options.sound.sound)
 
     return [in_audio]
 

@@ -33,6 +33,8 @@ call waits longer for another than the few milliseconds that so many take."""
 
 MORE_KEYS_S: Final = 3.0
 """Wait for the next key while the keys so far are no answer."""
+LEAST_INPUT_S: Final = 1.0
+"""After a noise that was no answer the caller has what is left of his time, and at least this."""
 LONGER_KEYS_S: Final = 1.5
 """Wait for the next key while the keys so far are an answer and a longer one begins like it."""
 
@@ -90,6 +92,8 @@ class Dialog:
         self._speaking = False
         self._hearing = False
         """The caller is speaking."""
+        self._answer_by_s: float | None = None
+        """When the caller's time to begin an answer is over; None: it has not begun."""
         self._wait_s = 0.0
         self._under_way: model.Http | model.Record | model.Transfer | None = None
         """The step that waits for something outside."""
@@ -287,7 +291,7 @@ class Dialog:
         secret = {name for name, v, _ in step.arguments if self._values.is_secret(reads(v))}
         self._stack.call(step, arguments, secret)
         if step.flow is not None:
-            self._do(ev.Note("called", {"flow": step.flow.name}))
+            self._do(ev.Note("flow", {"flow": step.flow.name}))
         self._entered()
 
     def _return(self, step: model.Return) -> None:
@@ -296,7 +300,7 @@ class Dialog:
         if not self._stack.leave(value, secret=self._values.is_secret(reads(step.value))):
             self._hang_up()
         elif self._stack.scope.flow is not flow:
-            self._do(ev.Note("returned", {"flow": flow.name}))
+            self._do(ev.Note("flow", {"flow": self._stack.scope.flow.name}))
 
     # Waiting for the world outside -----------------------------------------------------------
 
@@ -366,6 +370,7 @@ class Dialog:
         self._state = _State.ASKING
         self._keys.typed = ""
         self._hearing = False
+        self._answer_by_s = None
         self._times_asked += 1
         patient = question.barge_in is model.BargeIn.NONE
         if patient:
@@ -416,7 +421,10 @@ class Dialog:
         """The caller's turn begins once the bot is silent and nothing has been begun."""
         quiet = not (self._speaking or self._hearing or self._keys.typed)
         if self._state is _State.ASKING and self._asked is not None and quiet:
-            self._do(ev.StartTimer(ev.Timer.NO_INPUT, self._asked.question.timeout_s))
+            if self._answer_by_s is None:
+                self._answer_by_s = self._now_s + self._asked.question.timeout_s
+            left_s = max(self._answer_by_s - self._now_s, LEAST_INPUT_S)
+            self._do(ev.StartTimer(ev.Timer.NO_INPUT, left_s))
 
     def _prompts_finished(self) -> None:
         self._speaking = False

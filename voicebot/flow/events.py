@@ -264,7 +264,7 @@ class Log:
 class Note:
     """Something happened in the dialogue that a log or record wants to have.
 
-    kind: "node", "understood", "missed", "failed", "error", "language", "called", "returned".
+    kind: "node", "flow", "understood", "missed", "failed", "recorded", "language", "error".
     """
 
     kind: str

@@ -156,6 +156,7 @@ class AudioStage:
             virtual = VirtualTime()
             played = trio.run(self._play, scene, prompts, virtual, clock=virtual.clock)
         if self._wav_folder is not None:
+            self._wav_folder.mkdir(parents=True, exist_ok=True)
             played.handset.write_stereo(self._wav_folder / wav_name(flow.name, conversation.name))
         return Outcome(
             flow=flow.name,

@@ -19,7 +19,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 NONE: Final = "none"
-_OF: Final = ("codec", "snr", "noise", "loss", "echo", "echo_delay", "seed", "wav_out")
+_OF: Final = ("codec", "snr", "noise", "loss", "echo", "echo_delay", "seed", "wav")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class SoundOptions:
     """What the options say."""
 
     sound: Sound
-    wav_out: Path | None
+    wav_folder: Path | None
     """A folder for a stereo WAV of each test; None: no WAVs."""
 
 
@@ -135,9 +135,10 @@ _OPTIONS: Final = (
         help="With --audio: another number, another noise and other losses.",
     ),
     click.option(
-        "--wav-out",
+        "--wav",
         type=click.Path(file_okay=False, path_type=Path),
-        help="With --audio: write a stereo WAV of each test there, the caller on the left.",
+        metavar="FOLDER",
+        help="With --audio: write each call there, the caller left and the bot right.",
     ),
 )
 
@@ -169,8 +170,8 @@ def _options(given: dict[str, object]) -> SoundOptions:
         echo_delay_s=_number(given["echo_delay"]) or _DEFAULT.echo_delay_s,
         seed=int(str(given["seed"])),
     )
-    wav_out = given["wav_out"]
-    return SoundOptions(sound, wav_out if isinstance(wav_out, Path) else None)
+    folder = given["wav"]
+    return SoundOptions(sound, folder if isinstance(folder, Path) else None)
 
 
 def _number(value: object) -> float | None:
