@@ -167,8 +167,8 @@ def practice() -> Iterator[Practice]:
 @pytest.mark.slow
 def test_the_dentist_takes_a_real_call(practice: Practice, tmp_path: Path) -> None:
     """Over AudioSocket: by voice and by key, to the server and back; the secret is in no log."""
-    calendars = "calendars: {practice: {hours: {mon-sun: '00:00-24:00'}}}\n"
-    config = write_config(tmp_path, "{address: '127.0.0.1:0', flow: dentist}", extra=calendars)
+    extra = "calendars: {practice: {hours: {mon-sun: '00:00-24:00'}}}\nrecords: {traces: true}\n"
+    config = write_config(tmp_path, "{address: '127.0.0.1:0', flow: dentist}", extra=extra)
     for name in ("dentist", "prescription"):
         text = (DENTIST / f"{name}.yaml").read_text("utf-8")
         port = practice.server.server_port
@@ -185,7 +185,7 @@ def test_the_dentist_takes_a_real_call(practice: Practice, tmp_path: Path) -> No
     assert said[-2:] == ["Booked.", "Goodbye."]
     assert NUMBER not in bot.text()
     kept = [path.read_bytes() for path in (tmp_path / "records").rglob("*") if path.is_file()]
-    assert kept
+    assert len(kept) == len(["calls.jsonl", "trace"])
     assert not any(NUMBER.encode() in content for content in kept)
 
 

@@ -34,7 +34,11 @@ def say(kind: str, value: object) -> str:
 
 CLOCK = Surroundings(
     NAMES,
-    {"now": lambda: "2027-03-01T10:00", "today": lambda: "2027-03-01", "hours": lambda n: n == "open"},
+    {
+        "now": lambda: "2027-03-01T10:00",
+        "today": lambda: "2027-03-01",
+        "hours": lambda n: n == "open",
+    },
     say,
 )
 

@@ -101,7 +101,7 @@ def at_s(events: list[dict[str, Any]], do: str, **fields: object) -> float:
 @pytest.fixture(scope="module")
 def bed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     folder = tmp_path_factory.mktemp("bot")
-    extra = f"records: {{folder: {folder / 'kept'}, calls: true, wire: true}}\n"
+    extra = f"records: {{folder: {folder / 'kept'}, traces: true, calls: true, wire: true}}\n"
     config = write_config(folder, "{address: '127.0.0.1:0', flow: main}", extra=extra)
     (folder / "flows" / "main.yaml").write_text(FLOW)
     with running_bot(config) as running:

@@ -6,6 +6,7 @@ Exit codes: 0 all passed, 1 a test failed or a file has errors, 2 usage, 3 envir
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -162,6 +163,8 @@ def _in_audio(
     # Loads two speech engines, which tests in text need not wait for.
     from voicebot.rehearsal.audio import AudioStage  # noqa: PLC0415
 
+    # What the recogniser does not know is the check's to tell, with its place.
+    logging.getLogger("vosk").setLevel(logging.ERROR)
     stage = AudioStage(
         models,
         voices,

@@ -94,11 +94,13 @@ _SPECIAL: Final = re.compile(r"[][(){}<>|;\\:]")
 @lru_cache(maxsize=2048)
 def words(text: str) -> Phrase:
     """A text as the recogniser would write it: lower case, digits as words, no punctuation."""
-    pointed = re.sub(r"(?<=\d)\.(?=\d)", " point ", text.lower())
+    pointed = _DECIMAL.sub(r"\1 point \2", text.lower())
     spaced = re.sub(r"\d", lambda digit: f" {DIGIT_NAMES[int(digit[0])]} ", pointed)
     return tuple(re.findall(r"[^\W_]+(?:['’][^\W_]+)*|\*", spaced.replace("’", "'")))
 
 
+_DECIMAL: Final = re.compile(r"(?<![\d.])(\d+)\.(\d+)(?!\.?\d)")
+"""42.50, and not 1.3.2027."""
 DIGIT_NAMES: Final = "zero one two three four five six seven eight nine".split()
 
 

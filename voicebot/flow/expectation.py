@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final
 
-from voicebot.flow.answers import UNKNOWN, Still, Word, words
+from voicebot.flow.answers import UNKNOWN, Phrase, Still, Word, words
 from voicebot.flow.filling import Cut, Cutter, Slot
 from voicebot.flow.heard import Heard, gapless, surety, within
 from voicebot.flow.heard import kept as kept_words
@@ -34,7 +34,7 @@ from voicebot.flow.model import (
 from voicebot.flow.options import Options
 from voicebot.flow.spoken import Language, language_of
 from voicebot.flow.typed import Typed, typed_of
-from voicebot.flow.wording import Wording
+from voicebot.flow.wording import Confirming, Wording
 
 __all__ = ["SURE", "Expectation", "Filled", "Meaning", "More", "Settled", "Value"]
 
@@ -46,6 +46,10 @@ LIKELY: Final = 0.3
 """So sure a word of a form's answer has to be where most words are surely heard and all of them
 make sense together: among the thousands of phrases of a form the right word shares its probability
 with many that are like it.  Its value is as unsure as it is, and confirmed `by_confidence`."""
+
+CERTAIN: Final = 0.7
+"""So sure a value of a single word has to be at a confirmation, where it would replace one that was
+understood before: what a noisy "yeah" or "no thanks" is taken for comes below."""
 
 STRANGE_WORDS: Final = 2
 """A value counts amid so many words that nobody asked for, and as many more as it has itself."""
@@ -107,6 +111,11 @@ class Expectation:
     def _entry(self) -> Entry | None:
         day_first = self._language.dates.numeric[0].startswith("<day>")
         return entry_of(self._wants, day_first=day_first)
+
+    @property
+    def _confirms(self) -> bool:
+        """Whether it is the confirmation of a form."""
+        return bool(self._others) and self._question.to is None
 
     @property
     def _takes_anything(self) -> bool:
@@ -176,15 +185,13 @@ class Expectation:
         """Phrases for the recogniser; None: anything may be said."""
         if self._takes_anything or self._options.open_ended:
             return None
-        language = self._language
-        return Wording(
-            answers=[phrase for phrase, _ in self._options.phrases],
-            slots=self._slots,
-            corrections=language.corrections if self._others else (),
-            language=language,
-            linking=self._linking,
-            joined=self._question.to is not None,
-        ).phrases()
+        answers = [phrase for phrase, _ in self._options.phrases]
+        language, linking = self._language, self._linking
+        if self._confirms:
+            values = tuple(slot for slot in self._slots if slot.name)
+            return Confirming(answers, values, language.corrections, language, linking).phrases()
+        corrections = language.corrections if self._others else ()
+        return Wording(answers, self._slots, corrections, language, linking).phrases()
 
     # Speech -----------------------------------------------------------------------------------
 
@@ -218,6 +225,8 @@ class Expectation:
         best = cuts.best
         if best is None or unknown > _most_unknown(best):
             return Still.PREFIX if cuts.goes_on else self._still_amid(heard, now, before)
+        if self._confirms and self._is_bare_number(best, said):
+            return Still.PREFIX
         missing = self._missing(best, filled)
         relevant = missing | best.filled.keys() | {self._question.to or ""}
         return Still.EXTENDABLE if missing or cuts.longer_than(best) & relevant else Still.COMPLETE
@@ -258,6 +267,8 @@ class Expectation:
             filled: slots of the form that already have a value.
         """
         kept = kept_words(heard, self._language, SURE)
+        if self._confirms and self._hardly_corrects(heard, now, filled):
+            return None
         meaning = self._likely(heard, now, filled) or self._values(kept, now, filled, strict=True)
         if meaning is not None:
             return meaning
@@ -284,6 +295,27 @@ class Expectation:
             return None
         kinds = {slot.kind for slot in self._slots if slot.name in meaning.values}
         return None if kinds & {Digits, Phone, Spelling} else meaning
+
+    def _hardly_corrects(
+        self, heard: Sequence[Word], now: datetime, filled: Collection[str]
+    ) -> bool:
+        """Whether something is said to a confirmation that may be a correction, or may be a yes or
+        no that was misheard: to ask again costs less than a value that is changed, or all of them."""
+        kept = kept_words(heard, self._language, LIKELY)
+        said, _ = within(kept)
+        best = self._cutter.cut(said, now, filled, strict=False).best
+        if best is None:
+            return False
+        if self._is_bare_number(best, said):
+            return True
+        begin = next(at for at, word in enumerate(kept) if word.text != UNKNOWN)
+        short = [span for span in best.spans if span.slot.name and span.end - span.start == 1]
+        return any(kept[begin + span.start].confidence < CERTAIN for span in short)
+
+    def _is_bare_number(self, best: Cut, said: Phrase) -> bool:
+        """Whether a single "nine" is all that is said, as many a short word is misheard."""
+        spoken = {*self._language.number_words, *self._language.digits}
+        return len(said) == 1 and said[0] in spoken and bool(best.spans[0].slot.name)
 
     def _free_text(self, known: Sequence[Word]) -> Meaning | None:
         bare = tuple(

@@ -23,12 +23,19 @@ JOINS: Final = 10
 """How often a word that is a value of its own ("tuesday") is shown with another value behind it."""
 
 
-_WITHOUT_SMALL_WORDS: Final = (model.Choices, model.Digits, model.Phone, model.Spelling)
+_STRINGS: Final = (model.Digits, model.Phone, model.Spelling)
+_WITHOUT_SMALL_WORDS: Final = (model.Choices, *_STRINGS)
+
+ANSWERS_SHARE: Final = 2
+"""There is one answer for so many phrases of a correction, counted as often as each is told."""
+LEAST_WEIGHT: Final = 12
+FEW: Final = 20
+"""So few phrases of a slot are each told behind every opening."""
 
 
 @dataclass(frozen=True)
 class Wording:
-    """What may be said to one question."""
+    """What may be said to one question that wants a value, or to a menu."""
 
     answers: Sequence[Phrase]
     """Word for word."""
@@ -37,9 +44,6 @@ class Wording:
     corrections: tuple[Phrase, ...]
     language: Language
     linking: Linking
-    joined: bool
-    """Whether several values are to be expected in one utterance.  Each phrase makes a short answer
-    such as "no" a little harder to hear."""
 
     def phrases(self) -> tuple[str, ...]:
         """Each once, in an order that is always the same."""
@@ -52,8 +56,7 @@ class Wording:
         found += [" ".join(lead) for lead in self.language.lead_ins if not self._muddles(lead)]
         found += self._led_in()
         for one, other in permutations(self.slots, 2):
-            if self.joined:
-                found += _joined(one, self._openings(other))
+            found += _joined(one, self._openings(other))
         if len(self.slots) > 1 and self._counts:
             found += [" ".join(phrase) for phrase in self.linking.counting]
         return tuple(dict.fromkeys(found))
@@ -98,6 +101,78 @@ class Wording:
     def _said(self) -> frozenset[str]:
         spoken = {word for phrase in self.answers for word in phrase}
         return frozenset(spoken.union(*(slot.content for slot in self.slots)))
+
+
+@dataclass(frozen=True)
+class Confirming(Wording):
+    """What may be said to the confirmation of a form: yes, no, or what is to be corrected.
+
+    Yes and no are what nearly everybody says; the values are what a noisy "yeah" is heard as
+    ("nine").  So values come behind an opening only ("no", "i mean", "at"), and the answers come
+    many times: a bigram model gives half of what a phrase weighs to words in any order, the first
+    time that it is told.
+    """
+
+    def phrases(self) -> tuple[str, ...]:
+        """In an order that is always the same; an answer as often as it weighs."""
+        corrected = [phrase for slot in self.slots for phrase in self._corrected(slot)]
+        for one, other in permutations(self.slots, 2):
+            if {one.kind, other.kind} <= {model.Date, model.Time}:  # "friday at three"
+                corrected += _joined(one, self._openings(other))
+        if self._counts:
+            counted = [" ".join(phrase) for phrase in self.linking.counting]
+            corrected += [f"{lead}{phrase}" for phrase in counted for lead in self._denied]
+        answers = [" ".join(answer) for answer in self.answers]
+        fillers = sorted(self.language.fillers)
+        beside = [f"{f} {answer}" for f in fillers for answer in answers]
+        beside += [f"{answer} {f}" for f in fillers for answer in answers]
+        weight = max(len(corrected) // max(len(answers), 1) // ANSWERS_SHARE, LEAST_WEIGHT)
+        beside *= max(weight // LEAST_WEIGHT, 1)
+        return (*answers * weight, *fillers, *beside, *corrected)
+
+    @property
+    def _denied(self) -> tuple[str, str]:
+        """Nothing, and the shortest word of denial with its space."""
+        denial = next((c[0] for c in self.corrections if len(c) == 1), "")
+        return "", f"{denial} ".lstrip()
+
+    def _corrected(self, slot: Slot) -> Iterator[str]:
+        """Each of its phrases behind one opening; behind all of them where there are few."""
+        if slot.kind in _STRINGS:
+            yield from self._string(slot)
+            return
+        leads, cues = self._leads(slot), self.linking.cues
+        denial = self._denied[1].strip()
+        # Most corrections are a "no" and the value.
+        behind = cycle([each for lead in leads for each in (lead, denial or lead)])
+        denied = cycle(self._denied)
+        few = len(slot.typed.phrases) <= FEW
+        for phrase in slot.typed.phrases:
+            if slot.kind in cues.get(phrase.partition(" ")[0], ()):  # "at ten" opens by itself
+                yield f"{next(denied)}{phrase}"
+            elif few:
+                yield from (f"{lead} {phrase}" for lead in leads)
+                if not self._muddles((phrase.partition(" ")[0],)):
+                    yield from (f"{self._denied[1]}{phrase}" for _ in range(LEAST_WEIGHT))
+            else:
+                yield f"{next(behind)} {phrase}"
+
+    def _leads(self, slot: Slot) -> list[str]:
+        sayings = self.linking.sayings
+        common = () if slot.kind in _WITHOUT_SMALL_WORDS else sayings.get(None, ())
+        leads = (*self.corrections, *sayings.get(slot.kind, ()), *common)
+        return [" ".join(lead) for lead in leads if not self._muddles(lead)] or [""]
+
+    def _string(self, slot: Slot) -> Iterator[str]:
+        """Digits or letters, never without what tells that they come: alone they are heard in the
+        place of every short word."""
+        said = self.linking.sayings.get(slot.kind, ())
+        opened = [f"{denial}{' '.join(lead)}" for lead in said for denial in self._denied]
+        firsts = list(_each_once(phrase.split()[0] for phrase in slot.typed.phrases))
+        behind = cycle(opened or [self._denied[1].strip()])
+        for one in firsts:
+            yield from (f"{lead} {one}" for lead in opened)
+            yield from (f"{next(behind)} {one} {other}" for other in firsts)
 
 
 def _joined(one: Slot, openings: Sequence[str]) -> Iterator[str]:

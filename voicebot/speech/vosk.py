@@ -71,9 +71,12 @@ class _Model:
         return recogniser
 
     def _grammar(self, phrases: Sequence[str]) -> list[str]:
-        """Give the phrases without the words that the model lacks, which libvosk would complain of each time."""
-        known = (" ".join(self._known_words(phrase)) for phrase in phrases)
-        return [*dict.fromkeys(phrase for phrase in known if phrase), UNKNOWN_WORD]
+        """Give the phrases without the words that the model lacks, which libvosk would complain of each time.
+
+        One that comes several times weighs as much more.
+        """
+        known = {phrase: " ".join(self._known_words(phrase)) for phrase in dict.fromkeys(phrases)}
+        return [*(known[phrase] for phrase in phrases if known[phrase]), UNKNOWN_WORD]
 
     def _known_words(self, phrase: str) -> Iterator[str]:
         for word in phrase.split():

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from voicebot.flow.spoken.figures import in_running_text
+from voicebot.flow.spoken.running_text import in_running_text
 from voicebot.flow.spoken.language import Language
 from voicebot.flow.spoken.say import say
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicebot.flow.spoken import ENGLISH, GERMAN, SPANISH
-from voicebot.flow.spoken.figures import in_running_text
+from voicebot.flow.spoken.running_text import in_running_text
 
 
 @pytest.mark.parametrize(
