@@ -251,13 +251,42 @@ def test_form(form: Form, asked: str, words: str, filled: str, meaning: object) 
         ("yes but at eleven", {"": True, "time": "11:00"}),
         ("that's wrong it's on wednesday at nine", {"": False, "day": "2027-03-03", "time": "09:00"}),
         ("tuesday", {"day": "2027-03-02"}),
+        ("at eleven", {"time": "11:00"}),
+        ("half past three", {"time": "15:30"}),
         ("help me", "help"),
         ("blue", None),
+        # What a noisy "yeah" is heard as.
+        ("nine", None),
+        ("eleven please", None),
+        ("[unk] nine", None),
     ],
 )  # fmt: skip
 def test_confirmation(words: str, meaning: object) -> None:
     confirm = VISIT.at(None)
     assert shown(confirm.understand(heard(words), MONDAY, ("day", "time", "ssn"))) == meaning
+
+
+@pytest.mark.parametrize(
+    ("words", "meaning"),
+    [
+        ("tuesday:0.9", {"day": "2027-03-02"}),
+        ("tuesday:0.6", None),
+        ("no:1 tuesday:0.6", None),
+        ("no:1 tuesday:0.4", None),  # and no plain "no", which would begin again
+        ("no:0.6 one:0.6", None),
+        ("yes:0.9 twentieth:0.6", None),
+        ("tuesday:0.8 three:0.6", None),
+        ("no:0.6 next:0.6 tuesday:0.6", {"": False, "day": "2027-03-09"}),
+        ("yes:0.6", True),
+        ("no:0.6", False),
+    ],
+)  # fmt: skip
+def test_no_value_is_changed_at_a_confirmation_by_a_single_word_that_is_unsure(
+    words: str, meaning: object
+) -> None:
+    said = [Word(text, float(sure)) for text, sure in (w.split(":") for w in words.split())]
+    confirm = VISIT.at(None)
+    assert shown(confirm.understand(said, MONDAY, ("day", "time", "ssn"))) == meaning
 
 
 @pytest.mark.parametrize(
@@ -279,6 +308,7 @@ def test_confirmation(words: str, meaning: object) -> None:
         (None, "no", Still.EXTENDABLE),  # what is wrong?
         (None, "no tomorrow", Still.COMPLETE),
         (None, "no not", Still.PREFIX),
+        (None, "nine", Still.PREFIX),  # thirty
     ],
 )
 def test_still_of_a_form(asked: str | None, partial: str, still: Still) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 
 import pytest
 
-from tests.flow.ears import DATE, MONEY, NUMBER, PHONE, PIN, SSN, TIME, Form, ears, yes_no
+from tests.flow.ears import DATE, MONEY, NUMBER, PHONE, PIN, SSN, TIME, Form, choice, ears, yes_no
 from voicebot.flow import model
 from voicebot.flow.expectation import Expectation
 from voicebot.flow.linking import linking
 
 VISIT = Form(day=DATE, time=TIME)
+COLOUR = model.Choices((choice("red", "red"), choice("blue", "[dark] blue")))
 
 
 def pairs(expectation: Expectation) -> set[tuple[str, str]]:
@@ -46,6 +48,26 @@ def test_a_number_among_other_values() -> None:
 @pytest.mark.parametrize("wants", [PIN, PHONE])
 def test_no_small_words_among_digits(wants: model.Wants) -> None:
     assert not words(ears(wants)) & {"the", "for", "to", "a", "not", "it's"}
+
+
+CONFIRMED = Form(day=DATE, time=TIME, people=NUMBER, code=PIN, colour=COLOUR).at(None)
+
+
+def test_at_a_confirmation_values_come_behind_an_opening_only() -> None:
+    assert CONFIRMED.grammar is not None
+    first = {phrase.split()[0] for phrase in CONFIRMED.grammar}
+    assert not first & {"tuesday", "nine", "eleven", "next", "half", "twenty", "red", "double"}
+    assert {"yes", "no", "at", "on", "i", "operator", "my"} <= first
+    said = pairs(CONFIRMED)
+    assert {("no", "tuesday"), ("no", "red"), ("no", "at"), ("is", "nine"), ("no", "for")} <= said
+    assert {("half", "past"), ("next", "tuesday"), ("friday", "at")} <= said
+
+
+def test_at_a_confirmation_yes_and_no_weigh_most() -> None:
+    times = Counter(CONFIRMED.grammar)
+    answers = {"yes", "yeah", "no", "nope", "right", "that's right", "operator"}
+    assert len({times[answer] for answer in answers}) == 1
+    assert times["yes"] > 5 * max(times["uh yes"], times["no tuesday"], times["at ten"], 1)
 
 
 @pytest.mark.parametrize("wants", [PIN, PHONE, NUMBER, MONEY, DATE, TIME, yes_no()])

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from tests.rehearsal.flows import TAXI, flow_of
 from voicebot import cli
+from voicebot.commands import codes
 from voicebot.commands.testing import test as command
 from voicebot.rehearsal.suite import homeless, rehearse, suite_of, suites_of_files
 
@@ -89,7 +90,7 @@ def invoke(*args: object) -> tuple[int, str]:
 
 def test_all_passed(folder: Path) -> None:
     code, output = invoke("--text", folder / "taxi.yaml", "--name", "own")
-    assert code == cli.FINE
+    assert code == codes.FINE
     first, second, _, last = output.splitlines()
     assert first == f"taxi  {folder}/taxi.yaml"
     assert second.startswith("  ok      text ")
@@ -121,7 +122,7 @@ def test_coverage_is_told(folder: Path) -> None:
 def test_a_flow_without_tests_is_told(tmp_path: Path) -> None:
     (tmp_path / "taxi.yaml").write_text(TAXI, encoding="utf-8")
     code, output = invoke("--text", tmp_path / "taxi.yaml")
-    assert code == cli.FINE
+    assert code == codes.FINE
     assert "no tests" in output
 
 
@@ -150,10 +151,10 @@ def test_the_flows_of_the_settings(folder: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_drawing_is_of_one_flow(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flow, graph = str(folder / "taxi.yaml"), str(folder / "g.svg")
-    assert cli.main(["test", "--text", flow, flow, "--graph", graph]) == cli.USAGE
+    assert cli.main(["test", "--text", flow, flow, "--graph", graph]) == codes.USAGE
     assert "--graph draws one flow, not 2" in capsys.readouterr().err
 
 
 def test_a_file_in_no_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["test", "--junit", str(folder / "none" / "j.xml")]) == cli.USAGE
+    assert cli.main(["test", "--junit", str(folder / "none" / "j.xml")]) == codes.USAGE
     assert "there is no folder" in capsys.readouterr().err

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from tests.rehearsal.flows import TAXI
 from voicebot import cli
+from voicebot.commands import codes
 from voicebot.commands.talking import talk
 
 FORM = """\
@@ -136,7 +137,7 @@ def test_a_flow_by_its_name(
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(talk, ["taxi"], input="")
     assert "bot      Taxi service." in result.output
-    assert cli.main(["talk", "taxy"]) == cli.USAGE
+    assert cli.main(["talk", "taxy"]) == codes.USAGE
     assert 'there is no flow "taxy" in flows; did you mean "taxi"?' in capsys.readouterr().err
 
 

@@ -73,6 +73,7 @@ def test_words_the_model_lacks_are_left_out(
         assert model._grammar(["Seven", "call Zbigniew", "xyzzy", "seven"]) == [
             "seven",
             "call",
+            "seven",  # said twice, it weighs twice
             "[unk]",
         ]
     assert [record.getMessage().split("word ")[1] for record in caplog.records] == [

@@ -231,3 +231,15 @@ def _spot_within(heard: Phrase, candidates: list[tuple[Phrase, Option]]) -> Opti
         if other is not option and not (at in covered and at + size - 1 in covered)
     )
     return None if any(True for _ in others) else option
+
+
+def either(one: Still, other: Still) -> Still:
+    """Of two ways to understand the same words: what they are, and what they may become."""
+    both = {one, other}
+    if Still.OUTSIDE in both:
+        return (both - {Still.OUTSIDE} or both).pop()
+    if Still.COMPLETE in both and len(both) == 1:
+        return Still.COMPLETE
+    if both & {Still.COMPLETE, Still.EXTENDABLE}:
+        return Still.EXTENDABLE
+    return Still.OPEN if Still.OPEN in both else Still.PREFIX

@@ -275,7 +275,9 @@ class Dialog:
         self._do(ev.HangUp())
 
     def _repeat(self) -> None:
-        owner = self._stack.owner or self._asked
+        owner, asked = self._stack.owner, self._asked
+        if owner is None or (asked is not None and self._stack.is_called_from(owner, asked)):
+            owner = asked  # one that was asked since, in what the owner's way called
         if owner is None:
             raise ExpressionError("there is no question to repeat")
         self._resume(owner, owner.question.say)
@@ -323,6 +325,8 @@ class Dialog:
         step = self._under_way
         if self._state is not state or not isinstance(step, model.Http | model.Transfer):
             return
+        if isinstance(step, model.Http) and step.to is not None:
+            self._stack.scope.variables[step.to] = None  # not the answer to an earlier request
         if step.failed is None:
             self._raise(reason)
         else:
@@ -405,9 +409,7 @@ class Dialog:
         )
 
     def _language_of(self, asked: Asked) -> str:
-        """A called flow may not know the language that its caller has changed to."""
-        flow = asked.scope.flow
-        return self.language if self.language in flow.languages else flow.language
+        return self._values.language_in(asked.scope.flow)
 
     def _expectation(self, asked: Asked) -> Expectation:
         return asked.scope.flow.expectations[asked.question, self._language_of(asked)]
@@ -521,7 +523,7 @@ class Dialog:
         question, value = asked.question, meaning.value
         secret = question.to in asked.scope.secrets
         self._note_understood(asked, MASK if secret else as_text(value), by)
-        if not self._store(question, value):
+        if not self._store(question, value, checked=True):
             self._miss("no_match", question.retry)
             return
         self._misses = 0
@@ -529,7 +531,7 @@ class Dialog:
             self.taken.add(meaning.mark)
             self._stack.push_in(asked.scope, meaning.way, asked)
 
-    def _store(self, question: model.Question, value: object) -> bool:
+    def _store(self, question: model.Question, value: object, *, checked: bool) -> bool:
         """Keep the answer; False, and nothing kept, when the question's `check` refuses it."""
         if question.to is None:
             return True
@@ -538,7 +540,7 @@ class Dialog:
         variables[question.to] = value
         passed = False
         try:
-            passed = question.check is None or self._values.truth(question.check)
+            passed = question.check is None or not checked or self._values.truth(question.check)
         finally:
             if not passed:
                 variables[question.to] = before
@@ -572,6 +574,8 @@ class Dialog:
         self._misses = 0
         self._do(ev.Note("failed", {"node": asked.node}))
         self._stack.back_to(asked)
+        if asked.question.to is not None:
+            self.variables.setdefault(asked.question.to, None)
         scope, handler = self._nearest("failed")
         if asked.question.failed is not None:
             scope, handler = asked.scope, asked.question.failed
@@ -617,18 +621,41 @@ class Dialog:
         if asked.question is run.form.confirm and isinstance(meaning, model.Choice):
             self._confirmed(asked, run, meaning, by)
             return
+        refused: model.Question | None = None
         for slot, value in forms.values(run.form, asked.question, meaning):
             secret = slot.to in asked.scope.secrets
             shown = MASK if secret else as_text(value.value)
             self._note_understood(asked, shown, by, slot.to)
-            if not self._store(slot, value.value):
-                # The caller is asked for that slot, whichever the question was.
-                self._asked = self._stack.asked(slot, run)
-                self._miss("no_match", slot.retry)
-                return
-            run.doubtful = run.doubtful or value.confidence < forms.SURE_ENOUGH
+            checked = forms.can_be_checked(run.form, slot, self.variables)
+            if self._store(slot, value.value, checked=checked):
+                run.doubtful = run.doubtful or value.confidence < forms.SURE_ENOUGH
+            else:
+                refused = refused or slot
         run.introduced = True
-        self._go_on_with_form(run)
+        refused = refused or self._contradicted(run)
+        if refused is None:
+            self._go_on_with_form(run)
+            return
+        # The caller is asked for that slot, whichever the question was.
+        if refused is not asked.question:
+            self._misses = 0
+        self._asked = self._stack.asked(refused, run)
+        self._miss("no_match", refused.retry)
+
+    def _contradicted(self, run: FormRun) -> model.Question | None:
+        """A slot whose `check` refuses it now that another has its value; it is emptied."""
+        for slot in run.form.slots:
+            to, check = slot.to or "", slot.check
+            if (
+                check is not None
+                and forms.others_read(run.form, slot)
+                and self.variables[to] is not None
+                and forms.can_be_checked(run.form, slot, self.variables)
+                and not self._values.truth(check)
+            ):
+                self.variables[to] = None
+                return slot
+        return None
 
     def _confirmed(self, asked: Asked, run: FormRun, answer: model.Choice, by: str) -> None:
         self._note_understood(asked, as_text(answer.value), by)

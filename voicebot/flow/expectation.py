@@ -12,7 +12,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final
 
-from voicebot.flow.answers import UNKNOWN, Phrase, Still, Word, words
+from voicebot.flow.answers import UNKNOWN, Still, Word, either, words
+from voicebot.flow.correcting import is_bare_number, is_doubtful
 from voicebot.flow.filling import Cut, Cutter, Slot
 from voicebot.flow.heard import Heard, gapless, surety, within
 from voicebot.flow.heard import kept as kept_words
@@ -46,10 +47,6 @@ LIKELY: Final = 0.3
 """So sure a word of a form's answer has to be where most words are surely heard and all of them
 make sense together: among the thousands of phrases of a form the right word shares its probability
 with many that are like it.  Its value is as unsure as it is, and confirmed `by_confidence`."""
-
-CERTAIN: Final = 0.7
-"""So sure a value of a single word has to be at a confirmation, where it would replace one that was
-understood before: what a noisy "yeah" or "no thanks" is taken for comes below."""
 
 STRANGE_WORDS: Final = 2
 """A value counts amid so many words that nobody asked for, and as many more as it has itself."""
@@ -214,7 +211,7 @@ class Expectation:
             return Still.COMPLETE if by_options is Still.COMPLETE else Still.OPEN
         if not self._slots:
             return by_options
-        return _either(by_options, self._still_values(heard, now, filled))
+        return either(by_options, self._still_values(heard, now, filled))
 
     def _still_values(
         self, heard: Heard, now: datetime | None, filled: Collection[str] | None
@@ -225,7 +222,7 @@ class Expectation:
         best = cuts.best
         if best is None or unknown > _most_unknown(best):
             return Still.PREFIX if cuts.goes_on else self._still_amid(heard, now, before)
-        if self._confirms and self._is_bare_number(best, said):
+        if self._confirms and is_bare_number(best, said, self._language):
             return Still.PREFIX
         missing = self._missing(best, filled)
         relevant = missing | best.filled.keys() | {self._question.to or ""}
@@ -304,18 +301,7 @@ class Expectation:
         kept = kept_words(heard, self._language, LIKELY)
         said, _ = within(kept)
         best = self._cutter.cut(said, now, filled, strict=False).best
-        if best is None:
-            return False
-        if self._is_bare_number(best, said):
-            return True
-        begin = next(at for at, word in enumerate(kept) if word.text != UNKNOWN)
-        short = [span for span in best.spans if span.slot.name and span.end - span.start == 1]
-        return any(kept[begin + span.start].confidence < CERTAIN for span in short)
-
-    def _is_bare_number(self, best: Cut, said: Phrase) -> bool:
-        """Whether a single "nine" is all that is said, as many a short word is misheard."""
-        spoken = {*self._language.number_words, *self._language.digits}
-        return len(said) == 1 and said[0] in spoken and bool(best.spans[0].slot.name)
+        return best is not None and is_doubtful(best, kept, self._language)
 
     def _free_text(self, known: Sequence[Word]) -> Meaning | None:
         bare = tuple(
@@ -397,18 +383,6 @@ class Expectation:
 def _is_yes_no(question: Question) -> bool:
     wants = question.wants
     return isinstance(wants, Choices) and any(isinstance(c.value, bool) for c in wants.choices)
-
-
-def _either(one: Still, other: Still) -> Still:
-    """Of two ways to understand the same words: what they are, and what they may become."""
-    both = {one, other}
-    if Still.OUTSIDE in both:
-        return (both - {Still.OUTSIDE} or both).pop()
-    if Still.COMPLETE in both and len(both) == 1:
-        return Still.COMPLETE
-    if both & {Still.COMPLETE, Still.EXTENDABLE}:
-        return Still.EXTENDABLE
-    return Still.OPEN if Still.OPEN in both else Still.PREFIX
 
 
 def _most_unknown(cut: Cut) -> int:

@@ -99,14 +99,7 @@ def parse_expression(source: str) -> Expression:
     """
     if not source.strip():
         raise ExpressionError("there is no expression here: write one, for example ${name}")
-    try:
-        tree = ast.parse(source.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        reason = error.msg if isinstance(error, SyntaxError) else str(error)
-        for wrong, remedy in _MISTAKES:
-            if re.search(wrong, source):
-                reason = remedy
-        raise ExpressionError(f'"{source}" is not an expression: {reason}') from None
+    tree = _parsed(source)
     filters: list[str] = []
     while isinstance(tree, ast.BinOp) and isinstance(tree.op, ast.BitOr):
         if not isinstance(tree.right, ast.Name):
@@ -119,6 +112,15 @@ def parse_expression(source: str) -> Expression:
             raise ExpressionError(f'"{source}": {_unknown("filter", name, FILTERS)}')
     names = frozenset(_check(tree, source))
     return Expression(source.strip(), tree, names, tuple(filters))
+
+
+def _parsed(source: str) -> ast.expr:
+    try:
+        return ast.parse(source.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        habit = next((remedy for wrong, remedy in _MISTAKES if re.search(wrong, source)), reason)
+        raise ExpressionError(f'"{source}" is not an expression: {habit}') from None
 
 
 def parse_template(text: str) -> Template:

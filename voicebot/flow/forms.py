@@ -53,6 +53,19 @@ def values(
             return
 
 
+def others_read(form: model.Form, slot: model.Question) -> frozenset[str]:
+    """The other slots of the form that the check of a slot reads."""
+    names = frozenset[str]() if slot.check is None else slot.check.names
+    return names & frozenset(other.to for other in form.slots if other.to and other is not slot)
+
+
+def can_be_checked(
+    form: model.Form, slot: model.Question, variables: Mapping[str, object]
+) -> bool:
+    """Whether all that the check of a slot reads has been answered: slots come in any order."""
+    return all(variables.get(name) is not None for name in others_read(form, slot))
+
+
 def by_attempt(prompts: tuple[model.Prompts, ...], attempt: int) -> model.Prompts:
     """The prompts for the n-th miss; the last ones stay."""
     return prompts[min(attempt, len(prompts)) - 1] if prompts else ()

@@ -34,7 +34,7 @@ class Prompting:
     def _spoken(self, prompt: model.Prompt, language: str | None = None) -> ev.Prompt:
         """`language`: that of the translation it is; None: the call's."""
         values = self._values
-        language = language or values.language
+        language = language or values.language_in(self._stack.scope.flow)
         match prompt:
             case model.TextPrompt(text, _):
                 return ev.Prompt(values.text(text), language, None, values.is_secret(text.names))

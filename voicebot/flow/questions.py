@@ -128,7 +128,7 @@ class Questions:
         keys = fields.fields(node, "a form", (*COMMON, "retry", *FORM))
         if "slots" not in keys:
             fields.missing(node, "a form needs `slots:`, a list of what is asked")
-        shared = {name: keys[name] for name in FOR_SLOTS if name in keys}
+        shared: _Keys = {name: keys[name] for name in FOR_SLOTS if name in keys}
         slots = tuple(self._slots(keys["slots"], shared)) if "slots" in keys else ()
         confirm, mode = self._confirm(keys.get("confirm"), shared)
         form = model.Form(slots, fields.prompts(keys.get("say")), confirm, mode, node.mark)

@@ -115,6 +115,11 @@ class Stack:
         """The question that led to the step being run."""
         return next((frame.owner for frame in reversed(self._frames) if frame.owner), None)
 
+    def is_called_from(self, owner: Asked, asked: Asked) -> bool:
+        """Whether a question was asked where the call is now, and what is now was called on the way
+        from `owner`: a called node or flow repeats its own question, not that of its caller."""
+        return asked.scope is self.scope and asked.scope is not owner.scope
+
     # Ways ----------------------------------------------------------------------------------
 
     def enter(self, node: str) -> None:

@@ -64,6 +64,10 @@ class Values:
     def now(self) -> datetime:
         return self._call.started + timedelta(seconds=self.now_s)
 
+    def language_in(self, flow: model.Flow) -> str:
+        """A called flow may not know the language that its caller has changed to."""
+        return self.language if self.language in flow.languages else flow.language
+
     def is_secret(self, names: Collection[str]) -> bool:
         """Whether one of these variables holds a secret."""
         return not self._stack.scope.secrets.isdisjoint(names)
@@ -102,6 +106,8 @@ class Values:
         return self.of(value)
 
     def _around(self) -> Surroundings:
+        flow = self._stack.scope.flow
+        language = _spoken(self.language_in(flow))
         return Surroundings(
             variables=self._names(),
             functions={
@@ -109,7 +115,7 @@ class Values:
                 "today": lambda: self.now.date().isoformat(),
                 "hours": self._hours,
             },
-            say=partial(_say, _spoken(self.language), self._stack.scope.flow.currency, self.now),
+            say=partial(_say, language, flow.currency, self.now),
         )
 
     def _names(self) -> Mapping[str, object]:

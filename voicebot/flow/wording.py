@@ -118,7 +118,8 @@ class Confirming(Wording):
         corrected = [phrase for slot in self.slots for phrase in self._corrected(slot)]
         for one, other in permutations(self.slots, 2):
             if {one.kind, other.kind} <= {model.Date, model.Time}:  # "friday at three"
-                corrected += _joined(one, self._openings(other))
+                joined = _joined(one, self._openings(other))
+                corrected += [f"{self._denied[1]}{phrase}" for phrase in joined]
         if self._counts:
             counted = [" ".join(phrase) for phrase in self.linking.counting]
             corrected += [f"{lead}{phrase}" for phrase in counted for lead in self._denied]

@@ -303,6 +303,8 @@ def _write_cached(path: Path, clip: Clip) -> None:
 _ABBREVIATION = re.compile(
     r"(?:^|\W)(?:mr|mrs|ms|dr|prof|st|no|vs|jr|sr|e\.g|i\.e|[^\W\d_])\.$", re.IGNORECASE
 )
+LONGEST_ABBREVIATION = 8
+"""Characters, with what stands before it: only there one is looked for, or long texts take forever."""
 # The second half are the full-width marks of Chinese and Japanese, which no space follows.
 _CUT = re.compile(r"(?:[.!?…]+[\"'”’)\]]*|[,;:])(?=\s)|[\u3002\uff01\uff1f]+")
 
@@ -316,17 +318,17 @@ def clauses(text: str) -> list[str]:
     pieces: list[str] = []
     start = 0
     for cut in _CUT.finditer(text):
-        if _may_cut(text[start : cut.end()]):
+        if _may_cut(text, start, cut.end()):
             pieces.append(text[start : cut.end()].strip())
             start = cut.end()
     rest = text[start:].strip()
     return [*pieces, rest] if rest else pieces
 
 
-def _may_cut(piece: str) -> bool:
-    if piece[-1] in ",;:":
-        return len(piece.strip()) > LONG_PIECE
-    return not _ABBREVIATION.search(piece)
+def _may_cut(text: str, start: int, end: int) -> bool:
+    if text[end - 1] in ",;:":
+        return len(text[start : start + LONG_PIECE + 2].strip()) > LONG_PIECE and end - start > LONG_PIECE
+    return not _ABBREVIATION.search(text[max(start, end - LONGEST_ABBREVIATION) : end])
 
 
 def pause_after_s(clause: str) -> float:

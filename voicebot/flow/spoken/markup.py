@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from voicebot.flow.spoken.running_text import in_running_text
 from voicebot.flow.spoken.language import Language
+from voicebot.flow.spoken.running_text import in_running_text
 from voicebot.flow.spoken.say import say
 
 LONGEST_PAUSE_S: Final = 10.0
