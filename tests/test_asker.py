@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 
-from voicebot.asker import MOST_BYTES, Answer, HttpAsker, RequestFailed
+from voicebot.asker import DEEPEST, MOST_BYTES, Answer, HttpAsker, RequestFailed
 from voicebot.flow.events import Request
 
 Handler = Callable[[trio.SocketStream, bytes], Awaitable[None]]
@@ -245,6 +245,13 @@ async def test_an_answer_without_end_is_cut_off() -> None:
         (b"{not json", "application/json", None),
         (b'{"a": NaN}', "application/json", None),
         (b"[" * 100_000, "application/json", None),
+        (
+            b"[" * DEEPEST + b"]" * DEEPEST,
+            "application/json",
+            json.loads("[" * DEEPEST + "]" * DEEPEST),
+        ),
+        (b"[" * (DEEPEST + 1) + b"]" * (DEEPEST + 1), "application/json", None),
+        (b'{"a":[' * 60 + b"]}" * 60, "application/json", None),
         (b"<html>", "text/html", None),
     ],
 )

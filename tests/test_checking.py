@@ -16,7 +16,10 @@ from click.testing import CliRunner
 from voicebot import drawing
 from voicebot.commands.checking import check, graph, schema
 from voicebot.commands.codes import FINDINGS
+from voicebot.commands.talking import talk
+from voicebot.commands.testing import test as run_tests
 from voicebot.flow import yamlfile
+from voicebot.flows import flow_files
 
 FLOW = "voicebot: 1\nflow: shop\nnodes:\n  a: [{say: Hi.}, {goto: b}]\n  b: hangup\n"
 BROKEN = FLOW.replace("goto: b", "goto: c")
@@ -73,6 +76,37 @@ def test_check_of_settings_that_cannot_be_read(folder: Path) -> None:
     code, out, _ = run(check)
     assert code == 1
     assert out.startswith("config.yaml:1:11: error: ")
+
+
+def test_check_of_a_flow_with_settings_that_cannot_be_read(folder: Path) -> None:
+    (folder / "config.yaml").write_text("voicebot: 1\nwatsh: true\n")
+    code, out, _ = run(check, "flows/shop.yaml")
+    assert (code, out) == (
+        1,
+        'config.yaml:2:1: error: unknown key "watsh"; did you mean "watch"?\n',
+    )
+
+
+@pytest.mark.parametrize("verb", [check, talk, run_tests])
+def test_settings_that_are_named_have_to_be_there(verb: click.Command) -> None:
+    code, out, err = run(verb, "flows/shop.yaml", "-c", "nope.yaml")
+    assert code == FINDINGS
+    assert "nope.yaml:1:1: error: there is no such file" in out + err
+
+
+def test_check_tells_the_warnings_of_the_settings(folder: Path) -> None:
+    engines = "".join(
+        f"{what}: {{engine: wyoming, uri: 'tcp://127.0.0.1:1'}}\n" for what in ("asr", "tts")
+    )
+    (folder / "config.yaml").write_text(f"voicebot: 1\n{engines}")
+    code, out, _ = run(check)
+    assert code == 0
+    assert "config.yaml:1:1: warning: no route leads to a flow" in out
+
+
+def test_what_an_editor_hides_is_no_flow(folder: Path) -> None:
+    (folder / "flows" / ".#shop.yaml").symlink_to("somebody@here.4711")
+    assert [path.name for path in flow_files(folder / "flows")] == ["shop.yaml"]
 
 
 def test_check_knows_the_calendars_of_the_settings(folder: Path) -> None:
@@ -149,7 +183,7 @@ def test_format_of_a_graph_is_what_the_name_of_the_file_says(folder: Path) -> No
 
 
 def test_graph_finds_a_flow_of_the_settings_by_name(folder: Path) -> None:
-    (folder / "config.yaml").write_text("voicebot: 1\nflows: flows\n")
+    (folder / "config.yaml").write_text("voicebot: 1\nroutes: [{flow: shop}]\n")
     assert run(graph, "shop", "--format", "dot")[1].startswith('digraph "shop" {')
     code, _, err = run(graph, "shopp", "--format", "dot")
     assert code == 2

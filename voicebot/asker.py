@@ -10,7 +10,7 @@ a header, a caller's number) is not sent on to another because that one says so.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -35,6 +35,8 @@ PAUSES_S: Final = (0.1, 0.3, 0.9)
 """Before the second, third and fourth try; a caller is waiting."""
 LONG_BYTES: Final = 50_000
 """JSON longer than this takes a millisecond to read: not on the media clock's thread."""
+DEEPEST: Final = 100
+"""Levels of lists and members.  No flow reads deeper, and deeper ones break whoever writes them down."""
 CONNECTIONS: Final = 100
 """At once, for all calls; further requests wait for one within their time."""
 KEPT: Final = 20
@@ -184,9 +186,27 @@ async def _json(text: str, kind: str) -> object:
 
 def _parsed(text: str) -> object:
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        read: object = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return None
+    return read if _is_shallow(read) else None
+
+
+def _is_shallow(read: object) -> bool:
+    level = _nested([read])
+    for _ in range(DEEPEST):
+        if not level:
+            return True
+        level = [
+            one
+            for around in level
+            for one in _nested(around.values() if isinstance(around, dict) else around)
+        ]
+    return not level
+
+
+def _nested(values: Iterable[object]) -> list[dict[str, object] | list[object]]:
+    return [one for one in values if isinstance(one, dict | list)]
 
 
 def _no_constant(name: str) -> object:

@@ -93,8 +93,8 @@ def main(args: Sequence[str] | None = None) -> int:
         return exc.exit_code
     except click.Abort:
         return INTERRUPTED
-    except BaseExceptionGroup as group:
-        return _ended_by(first_error(group), group)
+    except (BaseExceptionGroup, OSError) as error:
+        return _ended_by(first_error(error), error)
     return code if isinstance(code, int) else FINE
 
 
@@ -107,8 +107,8 @@ def first_error(error: BaseException) -> BaseException:
     return error
 
 
-def _ended_by(reason: BaseException, group: BaseExceptionGroup[BaseException]) -> int:
-    """The exit code for what came out of a nursery: Ctrl-C, or an output that cannot be written."""
+def _ended_by(reason: BaseException, error: BaseException) -> int:
+    """The exit code for Ctrl-C within a nursery, and for an output that cannot be written."""
     if isinstance(reason, KeyboardInterrupt):
         return INTERRUPTED
     if isinstance(reason, OSError) and reason.errno in {errno.EPIPE, errno.ENOSPC}:
@@ -118,7 +118,7 @@ def _ended_by(reason: BaseException, group: BaseExceptionGroup[BaseException]) -
             return FINE
         _complain(f"voicebot: cannot write the output: {reason.strerror}; make room for it")
         return ENVIRONMENT
-    raise group
+    raise error
 
 
 def _complain(message: str) -> None:

@@ -60,8 +60,8 @@ def load_flows(config: Config) -> tuple[dict[str, Flow], list[Finding]]:
 
 
 def flow_files(folder: Path) -> list[Path]:
-    """The flow files of a folder, in order."""
-    return sorted(folder.glob("*.yaml"))
+    """The flow files of a folder, in order.  What an editor hides beside them (".#x.yaml") is none."""
+    return sorted(path for path in folder.glob("*.yaml") if not path.name.startswith("."))
 
 
 def prover(config: Config) -> partial[tuple[Flow | None, list[Finding]]]:
@@ -90,7 +90,7 @@ def words_of(models: Iterable[Path]) -> frozenset[str] | None:
         table = path / "graph" / "words.txt"
         if not table.is_file():
             return None
-        words.update(line.split()[0] for line in table.read_text().splitlines() if line)
+        words.update(line.split()[0] for line in table.read_text("utf-8").splitlines() if line)
     return frozenset(words) or None
 
 

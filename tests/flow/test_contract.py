@@ -478,6 +478,44 @@ def test_a_slot_has_its_check_and_retry(start: Starter) -> None:
     )
 
 
+STAY = """\
+  main:
+    - form:
+        attempts: 2
+        slots:
+          - {to: out, type: date, say: "From?", check: "out >= today()", retry: "Over."}
+          - {to: back, type: date, say: "To?", check: "back > out", retry: "Not before."}
+          - {to: n, type: number, min: 1, max: 9, say: "How many?", check: "n < 9 or back != out"}
+    - say: "Fine ${n}."
+    - hangup
+"""
+
+
+def test_what_is_said_beside_a_refused_value_is_kept(start: Starter) -> None:
+    """one utterance may fill several"""
+    call = start(STAY).hears("From?").says("yesterday for four people").hears("Over.", "From?")
+    call.knows(out=None, n=4).says("tomorrow").hears("To?").presses("0305#").hears("Fine 4.").ends()
+
+
+def test_a_check_that_reads_another_slot_waits_for_it(start: Starter) -> None:
+    """fills in any order"""
+    call = start(STAY).hears("From?").says("nine people").knows(n=9).hears("From?")
+    call.says("tomorrow").hears("To?").says("today").hears("Not before.", "To?")
+    call.says("march tenth").hears("Fine 9.").ends()
+
+
+def test_a_correction_that_contradicts_another_slot_asks_for_that_one(start: Starter) -> None:
+    call = start(STAY).hears("From?").presses("0302#").hears("To?").presses("0305#")
+    call.hears("How many?")
+    call.says("no march third").goes_on()
+
+
+def test_a_refused_slot_has_its_own_attempts(start: Starter) -> None:
+    call = start(STAY).hears("From?").presses("0302#").hears("To?").presses("0305#")
+    call.hears("How many?").says("blah").hears("How many?").says("four yesterday")
+    call.goes_on()
+
+
 # Calls, http, transfer, record, tag, language ---------------------------------------------------
 
 
@@ -595,6 +633,38 @@ def test_language_switches_prompts_and_answers(start: Starter) -> None:
     call.hears("Sicher?").says("ja").hears("Montag, der erste März")
     assert set(call.languages) == {"de-DE"}
     call.knows(x=True).ends()
+
+
+def test_repeat_in_a_called_node_asks_the_last_question_there(start: Starter) -> None:
+    """`repeat` asks the last question again"""
+    sure = '[{ask: {to: ok, type: yes_no, say: "Sure?"}}, {if: "not ok", then: repeat}, return]'
+    menu = '{answers: order, call: sure, then: repeat}, {answers: "done", do: [hangup]}'
+    call = start(f'  main: [{{menu: {{say: "Main?", choices: [{menu}]}}}}]\n  sure: {sure}\n')
+    call.hears("Main?").says("order").hears("Sure?").says("no").hears("Sure?").says("yes")
+    call.hears("Main?").says("done").ends()
+
+
+def test_a_question_that_failed_leaves_null(start: Starter) -> None:
+    call = start(
+        '  main: [{ask: {to: x, type: number, say: "X?", attempts: 1, failed: {do: [{log: no}]}}}, '
+        "{if: x == null, then: [{say: None.}]}, hangup]\n"
+    )
+    call.hears("X?").says("blah").hears("None.").ends()
+
+
+def test_a_request_that_failed_leaves_null_and_not_an_earlier_answer(start: Starter) -> None:
+    ask = '{http: {get: "http://x/y", to: r, failed: {do: [{say: Down.}]}}}'
+    call = start(f"  main: [{ask}, {ask}, {{if: r == null, then: [{{say: None.}}]}}, hangup]\n")
+    call.answers(200).is_down().hears("Down.", "None.").ends()
+
+
+def test_a_called_flow_speaks_a_language_that_it_knows(start: Starter, tmp_path: Path) -> None:
+    (tmp_path / "english.yaml").write_text(
+        'voicebot: 1\nnodes: {a: [{say: "It is ${day | date}."}, return]}\nvars: {day: "2027-03-02"}\n'
+    )
+    call = start("  main: [{language: de-DE}, {call: english}, {say: {de-DE: Ja}}, hangup]\n")
+    call.hears("It is Tuesday, March second.", "Ja").ends()
+    assert call.languages == ["en-US", "de-DE"]
 
 
 # Secrets -----------------------------------------------------------------------------------------

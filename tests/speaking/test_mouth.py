@@ -12,7 +12,7 @@ from trio.testing import MockClock
 from voicebot.flow.events import Prompt
 from voicebot.line.audio import level_dbfs
 from voicebot.speaking.beep import beep
-from voicebot.speaking.mouth import Mouth
+from voicebot.speaking.mouth import LONGEST_TEXT, Mouth
 from voicebot.speaking.playback import Playback
 from voicebot.speaking.prompts import PromptStore
 from voicebot.speaking.synthesiser import Speech, SynthesisError
@@ -119,6 +119,16 @@ async def test_who_is_silenced_makes_only_what_is_said_next(
         assert speaker.drain() > 20
         assert [text for text, _ in speaker.engine.spoken] == ["It is stuck.", "Then."]
         assert speaker.failed == []
+
+
+async def test_what_nobody_means_to_say_is_not_said(
+    speaker: Speaker, autojump_clock: MockClock
+) -> None:
+    async with speaker.making():
+        speaker.say("x" * (LONGEST_TEXT + 1), "Heard.")
+        await trio.sleep(2)
+        assert speaker.failed == [("a text of 5001 characters is too long", 0)]
+        assert [text for text, _ in speaker.engine.spoken] == ["Heard."]
 
 
 async def test_a_pause_needs_no_engine(speaker: Speaker, autojump_clock: MockClock) -> None:

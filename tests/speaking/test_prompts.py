@@ -1,5 +1,6 @@
 """Prompts: the store with a counting synthesiser, and the shipped voice for what only a voice can show."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -348,6 +349,13 @@ def test_a_file_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
 )
 def test_clauses(text: str, pieces: list[str] | None) -> None:
     assert clauses(text) == ([text] if pieces is None else pieces)
+
+
+@pytest.mark.parametrize("text", ["Mr. " * 20_000, "A. B. " * 10_000, "." * 50_000 + "x"])
+def test_a_long_text_is_cut_in_no_time(text: str) -> None:
+    began_s = time.process_time()
+    assert clauses(text) == [text.strip()]
+    assert time.process_time() - began_s < 1  # it was minutes
 
 
 @given(st.text(alphabet="ab .,;!?…“”\n1", max_size=200))

@@ -18,6 +18,8 @@ from voicebot.commands.shared import (
     FindingsTold,
     config_option,
     file_to_write,
+    has_settings,
+    read_config,
     tell,
 )
 from voicebot.config import load_config
@@ -58,14 +60,15 @@ def check(files: tuple[Path, ...], form: str, config_path: Path) -> int:
 
 
 def _findings(files: tuple[Path, ...], config_path: Path) -> list[Finding]:
-    if not files or config_path.exists():
-        config, of_config = load_config(config_path)
-        if not files:
-            return load_flows(config)[1] if config is not None else of_config
-        if config is not None:
-            prove = prover(config)
-            return sort_findings(found for path in files for found in prove(path)[1])
-    return sort_findings(found for path in files for found in checked_flow(path)[1])
+    if files and not has_settings(config_path):
+        return sort_findings(found for path in files for found in checked_flow(path)[1])
+    config, of_config = load_config(config_path)
+    if config is None:
+        return of_config  # without them half of the proofs cannot be made
+    if not files:
+        return sort_findings([*of_config, *load_flows(config)[1]])
+    prove = prover(config)
+    return sort_findings(found for path in files for found in prove(path)[1])
 
 
 # schema ----------------------------------------------------------------------------------------
@@ -142,7 +145,7 @@ def _flow_to_draw(named: Path, config_path: Path) -> Flow:
 
 
 def _flow_of_settings(named: Path, config_path: Path) -> Path:
-    config = load_config(config_path)[0] if config_path.exists() else None
+    config = read_config(config_path) if has_settings(config_path) else None
     there = {path.stem: path for path in flow_files(config.flows)} if config is not None else {}
     if str(named) not in there:
         near = did_you_mean(str(named), there)

@@ -14,8 +14,7 @@ import click
 
 from voicebot import __version__
 from voicebot.commands.codes import FINDINGS, FINE
-from voicebot.commands.shared import config_option
-from voicebot.config import load_config
+from voicebot.commands.shared import config_option, has_settings, read_config
 from voicebot.flow import events as ev
 from voicebot.flow.check import checked_flow
 from voicebot.flow.model import Flow
@@ -69,7 +68,7 @@ def replay(trace_path: Path, flow_path: Path | None, config_path: Path, *, show:
 
 def _changed(path: Path, config_path: Path) -> Flow:
     """The flow to compare with, proved with what the settings tell where there are any."""
-    config = load_config(config_path)[0] if config_path.exists() else None
+    config = read_config(config_path) if has_settings(config_path) else None
     proved = checked_flow if config is None else prover(config)
     return changed_flow(path, *proved(path))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from voicebot.commands.codes import ENVIRONMENT, FINDINGS, FINE
 from voicebot.config import Config, load_config
@@ -45,6 +46,15 @@ def config_option(command: Command) -> Command:
         metavar="FILE",
         help="The settings.",
     )(command)
+
+
+def has_settings(path: Path) -> bool:
+    """Whether a verb that can do without settings is to read them.
+
+    A file that `-c` names is read even where there is none, so that its name's mistake is told.
+    """
+    given = click.get_current_context().get_parameter_source("config_path")
+    return path.exists() or given is ParameterSource.COMMANDLINE
 
 
 def file_to_write(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from voicebot.commands.codes import FINE
-from voicebot.commands.shared import FindingsTold, config_option, read_config, tell
+from voicebot.commands.shared import FindingsTold, config_option, has_settings, read_config, tell
 from voicebot.config import Config
 from voicebot.flow.check import checked_flow
 from voicebot.flow.model import Flow
@@ -65,7 +65,7 @@ def talk(**written: Any) -> int:  # noqa: ANN401 - what click read; _Options has
     options = _Options(**written)
     path = Path(options.flow)
     is_file = path.suffix in (".yaml", ".yml") or path.exists()
-    known = options.config_path.exists() or not is_file
+    known = has_settings(options.config_path) or not is_file
     config = read_config(options.config_path) if known else Config(voicebot=1)
     flow = _flow(path if is_file else _named(options.flow, config))
     terminal = Terminal()

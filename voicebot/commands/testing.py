@@ -25,6 +25,7 @@ from voicebot.commands.shared import (
     FindingsTold,
     config_option,
     file_to_write,
+    has_settings,
     read_config,
     tell,
 )
@@ -97,7 +98,7 @@ def test(**written: Any) -> int:  # noqa: ANN401 - what click read; _Options has
     model or a voice is tested in text only.
     """
     options = _Options(**written)
-    known = options.config_path.exists() or not options.files
+    known = has_settings(options.config_path) or not options.files
     config = read_config(options.config_path) if known else Config(voicebot=1)
     suites, broken = _suites(options.files, config)
     if options.graph_path is not None and len(suites) != 1:

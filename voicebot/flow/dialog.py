@@ -275,12 +275,10 @@ class Dialog:
         self._do(ev.HangUp())
 
     def _repeat(self) -> None:
-        owner, asked = self._stack.owner, self._asked
-        if owner is None or (asked is not None and self._stack.is_called_from(owner, asked)):
-            owner = asked  # one that was asked since, in what the owner's way called
-        if owner is None:
+        asked = self._stack.to_repeat(self._asked)
+        if asked is None:
             raise ExpressionError("there is no question to repeat")
-        self._resume(owner, owner.question.say)
+        self._resume(asked, asked.question.say)
 
     def _resume(self, asked: Asked, prompts: model.Prompts) -> None:
         self._stack.back_to(asked)

@@ -83,6 +83,7 @@ class Template:
 
 
 _MISTAKES: Final = (
+    (r"\$\{", "variables stand in it without ${}"),
     (r"[^=!<>]=[^=]", "two values are compared with =="),
     (r"&&", "write `and`, not &&"),
     (r"\|\|", "write `or`, not ||"),

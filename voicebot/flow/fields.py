@@ -34,6 +34,12 @@ TAG: Final = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?-([A-Z]{2}|[0-9]{3})")
 DEFAULT_LANGUAGE: Final = "en-US"
 _AUTHORS: Final = ("vars", "set", "with", "tag", "return", "json", "query", "headers", "tests")
 """Keys below which the names are the author's own."""
+_HABITS: Final = {
+    ("a step `if`", "elif"): ": write `else: [{if: …, then: […]}]`",
+    ("http", "url"): ": the method is the key, such as `get: http://…`",
+    ("http", "method"): ": the method is the key, such as `get: http://…`",
+}
+"""Keys of other languages, and what is written here."""
 DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m)")
 
 
@@ -70,7 +76,7 @@ class Fields:
         """
         if not isinstance(node, yamlfile.Mapping):
             if isinstance(node, yamlfile.Scalar) and node.text and "goto" in allowed:
-                written = f"a way on: write {{goto: {node.text}}}"
+                written = f"a way on: write {as_way(node.text)}"
             else:
                 written = f"written as keys with values: {', '.join(allowed)}"
             self.error(node.mark, f"{what} is {written}")
@@ -82,6 +88,7 @@ class Fields:
                 continue
             self._unclear.add(node.mark)
             near = did_you_mean(key.text, allowed) or "; there is " + ", ".join(allowed)
+            near = _HABITS.get((what, key.text), near)
             self.error(key.mark, f'{what} has no "{key.text}"{near}')
         return found
 
@@ -134,7 +141,7 @@ class Fields:
             if "text" not in keys:
                 self.missing(node, "a sound file needs `text:`, the words that are in it")
             path = self.path.parent / self.text(keys["file"], "file")
-            words = self.template(keys["text"]) if "text" in keys else literal("")
+            words = self.template(keys["text"]) if "text" in keys else literal("…")
             return model.FilePrompt(path, words, keys["file"].mark)
         self.missing(node, "a prompt is a text, {prompt: name} or {file: path, text: words}")
         return None
@@ -367,6 +374,16 @@ class Fields:
             return float(found[1]) * {"ms": 0.001, "s": 1.0, "m": 60.0}[found[2]]
         self.error(node.mark, f'"{text}" is not a duration: write 5s, 300ms or 2m')
         return 1.0
+
+
+def as_way(text: str) -> str:
+    """The way on that is meant by a text in its place: the name of a node, or a step."""
+    verb, _, target = text.partition(" ")
+    if text in ("hangup", "repeat", "return"):
+        return f"{{do: [{text}]}}"
+    if verb.rstrip(":") in ("goto", "call") and target:
+        return f"{{{verb.rstrip(':')}: {target.strip()}}}"
+    return f"{{goto: {text}}}"
 
 
 def _known(tag: str) -> Language:

@@ -110,15 +110,16 @@ class Stack:
         """Run this block next, and then go on where the call is now."""
         self._frames.append(Frame(block, 0, owner, self.scope))
 
-    @property
-    def owner(self) -> Asked | None:
-        """The question that led to the step being run."""
-        return next((frame.owner for frame in reversed(self._frames) if frame.owner), None)
+    def to_repeat(self, last: Asked | None) -> Asked | None:
+        """The question that led to the step being run, else the last one.
 
-    def is_called_from(self, owner: Asked, asked: Asked) -> bool:
-        """Whether a question was asked where the call is now, and what is now was called on the way
-        from `owner`: a called node or flow repeats its own question, not that of its caller."""
-        return asked.scope is self.scope and asked.scope is not owner.scope
+        What was called on the way from a question repeats the last one when that is its own.
+        """
+        way = next((frame for frame in reversed(self._frames) if frame.owner), None)
+        if way is None:
+            return last
+        own = way.scope is self.scope or last is None or last.scope is not self.scope
+        return way.owner if own else last
 
     # Ways ----------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from voicebot.flow import model, yamlfile
 from voicebot.flow.expressions import Template, literal
-from voicebot.flow.fields import Fields
+from voicebot.flow.fields import Fields, as_way
 from voicebot.flow.questions import WAY, Questions
 from voicebot.flow.yamlfile import Mark, Node, did_you_mean
 
@@ -322,7 +322,7 @@ class Steps:
             self._fields.error(
                 node.mark,
                 f'"{node.text}" is not a way on: write `then: repeat` or '
-                f"`then: {{goto: {node.text}}}`",
+                f"`then: {as_way(node.text)}`",
             )
             return ()
         steps = isinstance(node, yamlfile.Sequence) or any(

@@ -7,6 +7,7 @@ pairs of words that count: a word that never stands behind another is hardly eve
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -118,7 +119,7 @@ class Confirming(Wording):
         corrected = [phrase for slot in self.slots for phrase in self._corrected(slot)]
         for one, other in permutations(self.slots, 2):
             if {one.kind, other.kind} <= {model.Date, model.Time}:  # "friday at three"
-                joined = _joined(one, self._openings(other))
+                joined = _joined(one, _mixed(self._openings(other)))
                 corrected += [f"{self._denied[1]}{phrase}" for phrase in joined]
         if self._counts:
             counted = [" ".join(phrase) for phrase in self.linking.counting]
@@ -183,6 +184,17 @@ def _joined(one: Slot, openings: Sequence[str]) -> Iterator[str]:
     for last in _each_once(phrase.split()[-1] for phrase in one.typed.phrases):
         for opening in islice(behind, JOINS if last in short else 1):
             yield f"{last} {opening}"
+
+
+def _mixed(openings: Sequence[str]) -> list[str]:
+    """Those of one first word ("at") not all together, so that each few of them have all."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for opening in openings:
+        first = opening.partition(" ")[0]
+        turns.append((seen[first], opening))
+        seen[first] += 1
+    return [opening for _, opening in sorted(turns)]
 
 
 def _each_once(words: Iterable[str]) -> Iterable[str]:

@@ -23,6 +23,9 @@ from voicebot.speaking.synthesiser import SynthesisError
 
 SYNTHESIS_S: Final = 8.0
 """A synthesiser that owes a clause longer than this is given up; two tries to connect are in it."""
+LONGEST_TEXT: Final = 5000
+"""Characters, some five minutes.  Nobody means to say more: it is what a server sent in place of a
+sentence, and cutting it into clauses would hold up the other calls."""
 BASE_RATE_HZ: Final = 8000
 
 
@@ -72,6 +75,9 @@ class Mouth:
         clip = self._rendered(prompt)
         if clip is not None:
             self._add(clip, secret=prompt.secret)
+            return
+        if len(prompt.text) > LONGEST_TEXT:
+            self._on_failed(f"a text of {len(prompt.text)} characters is too long", self.number)
             return
         places = [
             (self._playback.add(secret=prompt.secret), clause, pause_s)

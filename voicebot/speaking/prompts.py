@@ -43,6 +43,9 @@ LONG_PIECE = 40
 SENTENCE_PAUSE_S = 0.30
 CLAUSE_PAUSE_S = 0.12
 
+LONGEST_ABBREVIATION = 8
+"""Characters, with what stands before it. Looking for one in all of a long text would hold up the calls."""
+
 SILENT_HZ = 8000
 """Of a clip without a voice in it."""
 
@@ -303,10 +306,8 @@ def _write_cached(path: Path, clip: Clip) -> None:
 _ABBREVIATION = re.compile(
     r"(?:^|\W)(?:mr|mrs|ms|dr|prof|st|no|vs|jr|sr|e\.g|i\.e|[^\W\d_])\.$", re.IGNORECASE
 )
-LONGEST_ABBREVIATION = 8
-"""Characters, with what stands before it: only there one is looked for, or long texts take forever."""
 # The second half are the full-width marks of Chinese and Japanese, which no space follows.
-_CUT = re.compile(r"(?:[.!?…]+[\"'”’)\]]*|[,;:])(?=\s)|[\u3002\uff01\uff1f]+")
+_CUT = re.compile(r"(?:(?<![.!?…])[.!?…]++[\"'”’)\]]*|[,;:])(?=\s)|[\u3002\uff01\uff1f]+")
 
 
 def clauses(text: str) -> list[str]:
@@ -327,7 +328,7 @@ def clauses(text: str) -> list[str]:
 
 def _may_cut(text: str, start: int, end: int) -> bool:
     if text[end - 1] in ",;:":
-        return len(text[start : start + LONG_PIECE + 2].strip()) > LONG_PIECE and end - start > LONG_PIECE
+        return len(text[start:end].strip()) > LONG_PIECE
     return not _ABBREVIATION.search(text[max(start, end - LONGEST_ABBREVIATION) : end])
 
 
