@@ -7,7 +7,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicebot.call_log import CallLog, scrubbed, shown_url
+from voicebot.call_log import LONGEST_SHOWN, CallLog, scrubbed, shown_url
 from voicebot.flow import events as ev
 
 
@@ -44,6 +44,14 @@ def test_the_witness_is_told_what_is_logged_and_more() -> None:
         ("heard", 1.5, {"text": "it is ***", "confidence": 0.9, "partials": 3}),
         ("http_failed", 1.5, {"reason": "no ***"}),
     ]
+
+
+def test_what_is_too_long_for_a_log_is_cut_behind_its_secrets() -> None:
+    log = CallLog(lambda: 0.0, lambda: {"4711"}, None)
+    with structlog.testing.capture_logs() as logs:
+        log.info("call.said", text="x" * (LONGEST_SHOWN - 3) + " 4711 " + "y" * 100_000)
+    (line,) = logs
+    assert line["text"] == "x" * (LONGEST_SHOWN - 3) + " **… (102002 characters)"
 
 
 @pytest.mark.parametrize(

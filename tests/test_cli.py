@@ -139,6 +139,21 @@ def test_closed_reader() -> None:
         assert process.stderr.read() == ""
 
 
+def test_an_output_without_room() -> None:
+    """`voicebot version > FILE` on a full disk is a line, not a traceback."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "voicebot", "version"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == codes.ENVIRONMENT
+    assert done.stderr.startswith("voicebot: cannot write the output: No space left")
+    assert done.stderr.count("\n") == 1
+
+
 def test_module_is_the_command() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "voicebot", "versoin"], capture_output=True, text=True, check=False

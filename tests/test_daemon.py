@@ -321,6 +321,33 @@ def test_sigterm_lets_a_call_finish_and_takes_no_new_one(tmp_path: Path) -> None
         assert bot.process.wait(10) == 0
 
 
+def test_a_second_sigterm_hangs_up_as_if_the_callers_had_left(tmp_path: Path) -> None:
+    config = write_config(tmp_path, "{address: '127.0.0.1:0', flow: main}")
+    (tmp_path / "flows" / "main.yaml").write_text(FLOW)
+    with running_bot(config) as bot:
+        port = bot.ports[0]
+
+        async def call_and_stop() -> CallReport:
+            reports: list[CallReport] = []
+
+            async def calling() -> None:
+                reports.append(await place_call("127.0.0.1", port, [Wait(20)]))
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(calling)
+                await trio.to_thread.run_sync(bot.wait_for, "call.started")
+                bot.process.send_signal(signal.SIGTERM)
+                await trio.to_thread.run_sync(bot.wait_for, "daemon.stopping")
+                bot.process.send_signal(signal.SIGTERM)
+            return reports[0]
+
+        report = trio.run(call_and_stop)
+        assert report.ended is End.BOT_HUNG_UP
+        assert bot.process.wait(10) == 0
+        assert bot.wait_for("call.log")["text"] == "left at main"
+        assert bot.wait_for("call.ended")["reason"] == "the daemon was stopped"
+
+
 def voicebot_run(config: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "voicebot", "run", "-c", str(config)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -361,3 +388,26 @@ def test_an_unreadable_sound_file_is_told_with_its_place(tmp_path: Path) -> None
     done = voicebot_run(config)
     assert done.returncode == 1
     assert re.search(r"main.yaml:\d+:\d+: error: .*broken.wav: not a sound file", done.stderr)
+
+
+def test_routes_choose_the_flow_and_a_call_has_its_longest_time(tmp_path: Path) -> None:
+    """First match; without `called`, any call.  A listener may carry its own flow.  call_time"""
+    extra = "routes: [{called: '7001', flow: no}, {flow: b}, {flow: a}]\nlimits: {call_time: 2s}\n"
+    own = "{address: '127.0.0.1:0', flow: a}"
+    config = write_config(tmp_path, own, "'127.0.0.1:0'", extra=extra)
+    for name in ("a", "b", "no"):
+        flow = f'voicebot: 1\nflow: {name}\nnodes: {{m: [{{say: "Hi."}}, {{wait: 1m}}, hangup]}}\n'
+        (tmp_path / "flows" / f"{name}.yaml").write_text(flow)
+    with running_bot(config) as bot:
+
+        async def both() -> None:
+            async with trio.open_nursery() as nursery:
+                for port in bot.ports:
+                    nursery.start_soon(place_call, "127.0.0.1", port, [Wait(4)])
+                    await trio.sleep(0.2)
+
+        trio.run(both)
+        assert [started["flow"] for started in bot.events("call.started")] == ["a", "b"]
+        for _ in range(2):
+            ended = bot.wait_for("call.ended", reason="limits.call_time is over")
+            assert 1.9 < ended["seconds"] < 3

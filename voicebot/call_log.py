@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 import structlog
 
 from voicebot.flow import events as ev
 from voicebot.flow.verdicts import MASK
+
+LONGEST_SHOWN: Final = 2000
+"""Characters.  More is a server's answer, not a sentence: the log would fill with it, and rendering
+a line of a megabyte holds up every call."""
 
 
 class Witness(Protocol):
@@ -68,7 +72,9 @@ class CallLog:
     def note(self, event: str, /, fields: Mapping[str, object]) -> None:
         """Log a note of the dialogue; the witness has it among the actions."""
         secrets = self._secrets()
-        self._log.info(event, **{name: scrubbed(one, secrets) for name, one in fields.items()})
+        self._log.info(
+            event, **{name: _shown(scrubbed(one, secrets)) for name, one in fields.items()}
+        )
 
     def warning(self, event: str, /, **fields: object) -> None:
         """Log what somebody should look at."""
@@ -78,7 +84,7 @@ class CallLog:
         self, event: str, more: Mapping[str, object] | None, fields: dict[str, object]
     ) -> dict[str, object]:
         secrets = self._secrets()
-        fields = {name: scrubbed(value, secrets) for name, value in fields.items()}
+        fields = {name: _shown(scrubbed(one, secrets)) for name, one in fields.items()}
         if self._witness is not None:
             name = event.removeprefix("call.")
             self._witness.fact(name, self._now(), {**fields, **(more or {})})
@@ -91,6 +97,12 @@ def scrubbed(value: object, secrets: Collection[str]) -> object:
         return value
     longest_first = sorted(map(re.escape, secrets), key=len, reverse=True)
     return re.sub(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", MASK, value)
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, str) and len(value) > LONGEST_SHOWN:
+        return f"{value[:LONGEST_SHOWN]}… ({len(value)} characters)"
+    return value
 
 
 def shown_url(url: str, *, secret: bool) -> str:

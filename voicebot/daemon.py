@@ -327,7 +327,8 @@ class _Orders:
     """What signals mean, before the daemon is ready and after.
 
     The first SIGTERM or SIGINT: no more calls, those under way may end.  The second: they are hung
-    up.  SIGHUP: look at the flows again.
+    up, and leave what their callers have recorded.  The third: at once.  SIGHUP: look at the flows
+    again.
     """
 
     def __init__(self, nursery: trio.Nursery) -> None:
@@ -337,6 +338,8 @@ class _Orders:
         self._reloader: Reloader | None = None
         self._drain_s = 0.0
         self._reload_asked = False
+        self._hanging_up = False
+        """Nobody is waited for any more, but for what a caller has said into a recording."""
 
     def give(self, daemon: Daemon, reloader: Reloader, drain_s: float) -> None:
         """The daemon is ready."""
@@ -365,11 +368,18 @@ class _Orders:
             daemon.stop()
             self._nursery.start_soon(self._drain, daemon)
             return
+        elif not self._hanging_up:
+            self._nursery.start_soon(self._hang_up, daemon)
+            return
         self._nursery.cancel_scope.cancel()
 
     async def _drain(self, daemon: Daemon) -> None:
         await trio.sleep(self._drain_s)
         log.warning("daemon.drain_over", after_s=self._drain_s, calls=daemon.calls)
+        await self._hang_up(daemon)
+
+    async def _hang_up(self, daemon: Daemon) -> None:
+        self._hanging_up = True
         daemon.end_calls("the daemon was stopped")
         await trio.sleep(LAST_WORDS_S)
         self._nursery.cancel_scope.cancel()

@@ -505,15 +505,23 @@ def test_a_check_that_reads_another_slot_waits_for_it(start: Starter) -> None:
 
 
 def test_a_correction_that_contradicts_another_slot_asks_for_that_one(start: Starter) -> None:
-    call = start(STAY).hears("From?").presses("0302#").hears("To?").presses("0305#")
-    call.hears("How many?")
-    call.says("no march third").goes_on()
+    slots = (
+        '{to: day, type: date, say: "Day?"}, {to: ok, type: yes_no, say: "Sure?"}, '
+        '{to: n, type: number, min: 1, max: 20, say: "How many?", retry: "Too many.", '
+        "check: \"n < 5 or day > '2027-03-05'\"}"
+    )
+    confirm = '{say: "${n} on ${day}?", mode: always}'
+    call = start(f"  main: [{{form: {{slots: [{slots}], confirm: {confirm}}}}}, hangup]\n")
+    call.hears("Day?").says("march seventh").hears("Sure?").says("yes").hears("How many?")
+    call.presses("12").hears("12 on 2027-03-07?").says("no march second")
+    call.hears("Too many.", "How many?").knows(day="2027-03-02", n=None).presses("4#")
+    call.hears("4 on 2027-03-02?").says("yes").ends()
 
 
 def test_a_refused_slot_has_its_own_attempts(start: Starter) -> None:
     call = start(STAY).hears("From?").presses("0302#").hears("To?").presses("0305#")
     call.hears("How many?").says("blah").hears("How many?").says("four yesterday")
-    call.goes_on()
+    call.hears("Over.", "From?").says("tomorrow").hears("Fine 4.").ends()
 
 
 # Calls, http, transfer, record, tag, language ---------------------------------------------------
@@ -667,6 +675,19 @@ def test_a_called_flow_speaks_a_language_that_it_knows(start: Starter, tmp_path:
     assert call.languages == ["en-US", "de-DE"]
 
 
+def test_a_question_of_an_outer_flow_fails_as_that_flow_says(
+    start: Starter, tmp_path: Path
+) -> None:
+    """a question's attempts are used up"""
+    (tmp_path / "sub.yaml").write_text(SUB)
+    help_ = '{answers: [help], do: [{ask: {to: y, type: yes_no, say: "More?", attempts: 1}}]}'
+    call = start(
+        '  main: [{call: colours, to: got}, {say: "Back."}, hangup]\n',
+        top=f"vars: {{got: null, y: null}}\non: {{failed: {{goto: lost}}, help: {help_}}}\n",
+    )
+    call.hears("red or blue?").says("help").hears("More?").says("blah").hears("Lost.").ends()
+
+
 # Secrets -----------------------------------------------------------------------------------------
 
 
@@ -685,6 +706,27 @@ def test_a_secret_is_masked_wherever_it_could_be_seen(start: Starter) -> None:
     assert call.dialog.shown_variables() == {"pin": "***", "copy": "***", "r": "status 200"}
     assert call.dialog.secret_texts() == {"4711", "x4711"}
     assert "4711" not in str(call.notes)
+
+
+def test_a_secret_in_what_a_called_flow_returns_is_known(start: Starter, tmp_path: Path) -> None:
+    """Secret values never appear in log"""
+    pin = '{ask: {to: pin, type: digits, length: 4, say: "PIN?", secret: true}}'
+    (tmp_path / "ask_pin.yaml").write_text(
+        "voicebot: 1\non: {failed: {then: return}}\n"
+        f'nodes: {{a: [{pin}, {{return: {{all: ["${{pin}}"], kind: pin}}}}]}}\n'
+    )
+    menu = '{menu: {say: "Done?", choices: [{answers: "done", do: [hangup]}]}}'
+    call = start(f"  main: [{{call: ask_pin, to: got}}, {menu}]\n", top="vars: {got: null}\n")
+    call.hears("PIN?").presses("4711").hears("Done?")
+    assert "4711" in call.dialog.secret_texts()
+
+
+def test_a_secret_yes_does_not_make_every_yes_a_secret(start: Starter) -> None:
+    ill = '{ask: {to: ill, type: yes_no, say: "Ill?", secret: true}}'
+    call = start(f'  main: [{ill}, {{ask: {{to: sure, type: yes_no, say: "Sure?"}}}}, hangup]\n')
+    call.hears("Ill?").says("yes").hears("Sure?")
+    assert call.dialog.secret_texts() == frozenset()
+    assert call.dialog.shown_variables()["ill"] == "***"
 
 
 # YAML --------------------------------------------------------------------------------------------

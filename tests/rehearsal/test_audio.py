@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -266,6 +267,31 @@ def test_each_call_can_be_listened_to(plays: Plays, cache: Path, tmp_path: Path)
     samples, rate_hz = soundfile.read(tmp_path / "shop-a-test.wav")
     assert (rate_hz, samples.shape[1]) == (8000, 2)
     assert len(samples) / rate_hz == pytest.approx(outcome.call_s, abs=0.05)
+
+
+class StoppedByCtrlC:
+    """A calendar that somebody presses Ctrl-C in."""
+
+    def open_at(self, moment: datetime) -> bool:
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_ends_a_call_in_which_no_time_goes_on(cache: Path, folder: Path) -> None:
+    path = folder / "open.yaml"
+    path.write_text(
+        "voicebot: 1\n"
+        "nodes: {main: [{if: \"hours('shop')\", then: [{say: Hello.}]}, hangup]}\n"
+        "tests: [{name: a test, steps: [{bot: hello}]}]\n"
+    )
+    flow, findings = checked_flow(path)
+    assert flow is not None, findings
+    calendars = {"shop": StoppedByCtrlC()}
+    with (
+        AudioStage(VOSK, PIPER, cache, calendars=calendars) as stopped,
+        pytest.raises(BaseExceptionGroup) as error,
+    ):
+        stopped.run(flow, flow.tests[0], Sound())
+    assert error.group_contains(KeyboardInterrupt)
 
 
 def test_a_wav_has_a_name_that_every_file_system_takes() -> None:

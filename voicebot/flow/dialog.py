@@ -11,7 +11,8 @@ question's `barge_in`; the hearing side keeps to it and tells only of speech tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum, auto
 from typing import Final, assert_never
 
@@ -180,7 +181,7 @@ class Dialog:
         values = (
             scope.variables.get(name) for scope in self._stack.scopes() for name in scope.secrets
         )
-        return frozenset(as_text(value) for value in values if value is not None) - {""}
+        return frozenset(text for value in values for text in _texts(value)) - {""}
 
     # Steps ---------------------------------------------------------------------------------
 
@@ -584,8 +585,8 @@ class Dialog:
         self._stack.push_in(scope, handler.way, asked)
 
     def _nearest(self, name: str) -> tuple[Scope, model.Handler | None]:
-        """The event of that name in the innermost flow that has one."""
-        for scope in self._stack.scopes():
+        """The event of that name in the flow of this step, else in the nearest that called it."""
+        for scope in self._stack.callers():
             handler: model.Handler | None = getattr(scope.flow, name)
             if handler is not None:
                 return scope, handler
@@ -810,6 +811,19 @@ class Dialog:
 
     def _do(self, *actions: ev.Action) -> None:
         self._actions.extend(actions)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """The texts in a value: what a called flow returns may have some at any depth.
+
+    A yes or no is none: without its question it tells nothing, and it is said all the time.
+    """
+    if isinstance(value, Mapping):
+        yield from itertools.chain(*map(_texts, value.values()))
+    elif isinstance(value, list | tuple):
+        yield from itertools.chain(*map(_texts, value))
+    elif value is not None and not isinstance(value, bool):
+        yield as_text(value)
 
 
 def _shown(value: object) -> object:

@@ -59,9 +59,7 @@ def others_read(form: model.Form, slot: model.Question) -> frozenset[str]:
     return names & frozenset(other.to for other in form.slots if other.to and other is not slot)
 
 
-def can_be_checked(
-    form: model.Form, slot: model.Question, variables: Mapping[str, object]
-) -> bool:
+def can_be_checked(form: model.Form, slot: model.Question, variables: Mapping[str, object]) -> bool:
     """Whether all that the check of a slot reads has been answered: slots come in any order."""
     return all(variables.get(name) is not None for name in others_read(form, slot))
 

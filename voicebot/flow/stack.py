@@ -6,6 +6,7 @@ time or what a step does.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -92,6 +93,12 @@ class Stack:
     def scopes(self) -> Iterator[Scope]:
         """The innermost first."""
         return reversed(self._scopes)
+
+    def callers(self) -> Iterator[Scope]:
+        """That of the step being run, and those that called it; the event of an outer flow may be
+        under way while an inner one waits to go on."""
+        here = self.scope
+        return itertools.dropwhile(lambda scope: scope is not here, self.scopes())
 
     def next_step(self) -> model.Step | None:
         """The step to take now; None when the call has come to its end."""

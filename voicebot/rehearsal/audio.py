@@ -222,8 +222,12 @@ class AudioStage:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run_call)
             await settled()
-            failure = await Caller(stage).play(conversation)
-            handset.hang_up()  # else the bot, cancelled, would wait for a second to be hung up on
+            try:
+                failure = await Caller(stage).play(conversation)
+            finally:
+                # Else the bot, cancelled, would wait for a second to be hung up on: for ever where
+                # Ctrl-C has ended the caller, who is the one that lets the time go on.
+                handset.hang_up()
             nursery.cancel_scope.cancel()
         return _Played(watch, handset, failure, frozenset(call.dialog.taken))
 
