@@ -761,3 +761,23 @@ def test_a_called_flow_is_heard_in_a_language_that_it_knows(start: Starter, tmp_
     assert call.listening is not None
     assert call.listening.language == "en-US"
     assert "blue" in (call.listening.expectation.grammar or ())
+
+
+def test_who_leaves_in_a_called_flow_left_there(start: Starter, tmp_path: Path) -> None:
+    (tmp_path / "sub.yaml").write_text(SUB)
+    call = start(
+        "  main: [{call: colours, to: got}, hangup]\n",
+        top='vars: {got: before}\non: {failed: {goto: lost}, hangup: {do: [{log: "${call.node} ${got}"}]}}\n',
+    )
+    call.leaves()
+    assert call.logged == ["ask before"]
+
+
+def test_a_variable_that_has_not_been_set_is_null(start: Starter) -> None:
+    call = start(
+        "  main:\n    - menu:\n        say: Q\n        choices:\n"
+        "          - {answers: [one], do: [{set: {x: 1}}], then: {goto: next}}\n"
+        "          - {answers: [two], goto: next}\n"
+        "  next: [{say: \"${default(x, 'none')}\"}, hangup]\n"
+    )
+    call.hears("Q").says("two").hears("none").ends()

@@ -67,6 +67,7 @@ CLOCK = Surroundings(
         ("name | upper | digits", "<digits BOB>"),
         ("hours('open') and not hours('shut')", True),
         ("result.status == 200", True),
+        ("default(unset, 'nothing')", "nothing"),
         ("result.json.free[0]", "10:00"),
         ("result.json['free'][-1]", "11:30"),
         ("result.json.items", 2),
@@ -114,7 +115,7 @@ def test_refused_at_load(source: str, why: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
-    ["1 / (n - 3)", "name + n", "n > name", "unknown", "int(name)", "int(nothing)", "n in n",
+    ["1 / (n - 3)", "name + n", "n > name", "unknown + 1", "int(name)", "int(nothing)", "n in n",
      "name * 9999999", "name.upper", "result.keys()[0]", "n.real", "result.json.free[2]", "n[0]", "'never' | date", "int(10.0 * n) * 1" + "0" * 200, "+".join(["n"] * 3000)],
     ids=["zero", "text and number", "order", "unknown", "int", "null", "in", "long", "method", "call", "attribute", "item", "index", "filter", "large", "deep"],
 )  # fmt: skip

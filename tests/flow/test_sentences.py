@@ -116,7 +116,9 @@ def test_events_are_heard_in_every_question(start: Starter, kind: str) -> None:
 def test_events_are_heard_in_later_slots_and_at_the_confirmation(start: Starter) -> None:
     """heard anywhere, in every question"""
     slots = "{to: d, type: date, say: D}, {to: n, type: number, max: 9, say: N}"
-    nodes = f"  main: [{{form: {{slots: [{slots}], confirm: {{say: Right, mode: always}}}}}}, hangup]\n"
+    nodes = (
+        f"  main: [{{form: {{slots: [{slots}], confirm: {{say: Right, mode: always}}}}}}, hangup]\n"
+    )
     call = start(nodes, top=f"on: {{failed: {{goto: lost}}, help: {HELPS}}}\n").hears("D")
     call.says("tomorrow").hears("N").says("help").hears("Help", "N").presses("*").hears("Help", "N")
     call.says("four").hears("Right").says("help").hears("Help", "Right").presses("*")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Final, assert_never
 
 from voicebot.flow import errands, forms, model
@@ -179,7 +180,9 @@ class Dialog:
     def secret_texts(self) -> frozenset[str]:
         """Every secret value that the call holds, as text: logs and traces leave it out."""
         values = (
-            scope.variables.get(name) for scope in self._stack.scopes() for name in scope.secrets
+            scope.variables.get(name)
+            for scope in self._stack.scopes()
+            for name in scope.secrets - _chosen(scope.flow)
         )
         return frozenset(text for value in values for text in _texts(value)) - {""}
 
@@ -571,6 +574,8 @@ class Dialog:
 
     def _give_up(self, asked: Asked) -> None:
         self._misses = 0
+        if asked.form is not None:
+            asked.form.rejections = 0
         self._do(ev.Note("failed", {"node": asked.node}))
         self._stack.back_to(asked)
         if asked.question.to is not None:
@@ -788,8 +793,10 @@ class Dialog:
     def _caller_left(self) -> None:
         """The `hangup` events of this flow and of those that called it, each once."""
         self._state = _State.READY
+        self._values.left_at = self.node
         handled: set[model.Flow] = set()
         for scope in list(self._stack.scopes()):
+            scope.to = None  # nobody comes back any more, with a result or without
             handler = scope.flow.hangup
             if handler is not None and scope.flow not in handled:
                 self.taken.add(handler.mark)
@@ -811,6 +818,13 @@ class Dialog:
 
     def _do(self, *actions: ev.Action) -> None:
         self._actions.extend(actions)
+
+
+@lru_cache(maxsize=64)
+def _chosen(flow: model.Flow) -> frozenset[str]:
+    """The variables that hold one of a few choices: words of the flow, said by anybody."""
+    asked = (question for question, _ in flow.expectations)
+    return frozenset(q.to for q in asked if q.to and isinstance(q.wants, model.Choices))
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -242,12 +242,19 @@ def evaluate(expression: Expression, around: Surroundings) -> object:
     return value
 
 
+class _Names(dict[str, object]):
+    """The variables.  One that nothing has set yet is null; that there is one is the check's proof."""
+
+    def __missing__(self, name: str) -> None:
+        return None
+
+
 class _Evaluator(simpleeval.EvalWithCompoundTypes):  # type: ignore[misc]
     """simpleeval, but `x.y` and `x[y]` look into mappings and lists and at nothing else."""
 
     def __init__(self, around: Surroundings) -> None:
         super().__init__(
-            names={**_WORDS, **around.variables},
+            names=_Names({**_WORDS, **around.variables}),
             functions={**_PURE_FUNCTIONS, **around.functions},
         )
         self.nodes[ast.Attribute] = self._member

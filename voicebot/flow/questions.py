@@ -330,7 +330,7 @@ class Questions:
             retry=fields.by_attempt(keys.get("retry")),
             check=fields.expression(keys["check"]) if "check" in keys else None,
             attempts=_ATTEMPTS if attempts is None else fields.whole(attempts, "attempts", 1),
-            failed=self._failed(keys.get("failed")),
+            failed=self.failed(keys.get("failed")),
             barge_in=self._barge_in(with_defaults.get("barge_in")),
             timeout_s=_TIMEOUT_S if timeout is None else fields.duration(timeout),
             inter_digit_s=seconds("inter_digit"),
@@ -351,7 +351,8 @@ class Questions:
             )
         return self._fields.by_attempt(node)
 
-    def _failed(self, node: Node | None) -> model.Handler | None:
+    def failed(self, node: Node | None) -> model.Handler | None:
+        """Where a call goes on after a failure."""
         if node is None:
             return None
         way = self._way(self._fields.fields(node, "failed", WAY), node.mark)

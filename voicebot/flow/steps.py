@@ -244,20 +244,13 @@ class Steps:
             timeout_s=fields.duration(keys["timeout"]) if "timeout" in keys else _HTTP_TIMEOUT_S,
             hold=fields.prompts(keys.get("hold")),
             to=self._variable(keys["to"]) if "to" in keys else None,
-            failed=self._failed(keys),
+            failed=self.questions.failed(keys.get("failed")),
             mark=node.mark,
         )
 
     def _texts(self, node: Node | None, what: str) -> tuple[tuple[str, Template], ...]:
         entries = self._fields.entries(node, what)
         return tuple((key.text, self._fields.template(value)) for key, value in entries)
-
-    def _failed(self, keys: _Keys) -> model.Handler | None:
-        if "failed" not in keys:
-            return None
-        node = keys["failed"]
-        way = self.way(self._fields.fields(node, "failed", WAY), node.mark)
-        return model.Handler(way, node.mark)
 
     def _transfer(self, node: Node) -> model.Transfer:
         fields = self._fields
@@ -271,7 +264,7 @@ class Steps:
             context=fields.template(keys["context"]) if "context" in keys else None,
             wait_s=fields.duration(keys["wait"]) if "wait" in keys else _TRANSFER_WAIT_S,
             announce=fields.prompts(keys.get("announce")),
-            failed=self._failed(keys),
+            failed=self.questions.failed(keys.get("failed")),
             mark=node.mark,
         )
 

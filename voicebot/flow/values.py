@@ -59,6 +59,8 @@ class Values:
         self.language = stack.outermost.flow.language
         """The tag of the language that the call is in."""
         self.now_s = 0.0
+        self.left_at: str | None = None
+        """The node in which the caller left."""
 
     @property
     def now(self) -> datetime:
@@ -126,7 +128,7 @@ class Values:
             "called": self._call.called,
             "started": self._call.started.isoformat(timespec="seconds"),
             "language": self.language,
-            "node": scope.node,
+            "node": self.left_at or scope.node,
         }
         return {**scope.variables, "call": call}
 
