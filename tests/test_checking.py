@@ -187,7 +187,13 @@ def test_graph_finds_a_flow_of_the_settings_by_name(folder: Path) -> None:
     assert run(graph, "shop", "--format", "dot")[1].startswith('digraph "shop" {')
     code, _, err = run(graph, "shopp", "--format", "dot")
     assert code == 2
-    assert err == 'there is no file shopp, and no flow of that name; did you mean "shop"?'
+    assert err == 'there is no flow "shopp" in flows; did you mean "shop"?'
+    (folder / "flows" / "shop.yaml").rename(folder / "flows" / "of_another_name.yaml")
+    assert run(graph, "shop", "--format", "dot")[1].startswith('digraph "shop" {')
+    (folder / "config.yaml").unlink()
+    code, _, err = run(graph, "shop")
+    assert code == 2
+    assert err == "there is no file shop, and no config.yaml that names flows"
 
 
 def test_graph_of_a_broken_flow_tells_what_is_wrong(folder: Path) -> None:

@@ -18,7 +18,7 @@ import trio
 
 from voicebot import call_items as items
 from voicebot.asker import Answer, RequestFailed
-from voicebot.call_log import CallLog, Witness, shown_url
+from voicebot.call_log import CallLog, Witness, scrubbed, shown_url
 from voicebot.call_message import Messages
 from voicebot.call_turn import Waterfall
 from voicebot.flow import events as ev
@@ -122,13 +122,16 @@ class Call:
 
     @property
     def variables(self) -> dict[str, object]:
-        """The flow's variables, secrets masked."""
-        return self._dialog.shown_variables()
+        """The flow's variables, secrets masked, also where a caller said one into another."""
+        secrets = self._dialog.secret_texts()
+        shown = self._dialog.shown_variables()
+        return {name: scrubbed(value, secrets) for name, value in shown.items()}
 
     @property
     def tags(self) -> Mapping[str, str]:
-        """What the flow said of the call."""
-        return self._dialog.tags
+        """What the flow said of the call, as `variables`."""
+        secrets = self._dialog.secret_texts()
+        return {name: str(scrubbed(tag, secrets)) for name, tag in self._dialog.tags.items()}
 
     @property
     def dialog(self) -> Dialog:

@@ -386,6 +386,7 @@ nodes:
     - ask: {to: pin, type: digits, length: 4, say: "Your number.", secret: true}
     - ask: {to: more, type: text, say: "A long question."}
     - log: "heard ${more}"
+    - tag: {said: "${more}"}
     - hangup
 """)
     bed.ears.texts = ["four seven one one", "my pin is 4711"]
@@ -396,7 +397,8 @@ nodes:
             await trio.sleep(6)
             peer.say = buzz(8000, 60)
             await trio.sleep(4)
-    assert bed.call.variables["pin"] == "***"
+    assert bed.call.variables == {"pin": "***", "more": "my pin is ***"}
+    assert bed.call.tags == {"said": "my pin is ***"}
     assert [line["text"] for line in logged(logs, "call.heard")] == ["***", "my pin is ***"]
     assert logged(logs, "call.log") == [{"text": "heard my pin is ***"}]
     assert "4711" not in str(logs)

@@ -1,11 +1,12 @@
 """The page that fixes the flow language, sentence by sentence.
 
 Each test quotes in its docstring what it holds the language to; the sentences on the check are in
-test_check*.py and test_mistakes.py, those on spoken forms in spoken/.
+test_check*.py and test_mistakes.py, those on spoken forms in spoken/.  CONTRACT.md has them all.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -781,3 +782,16 @@ def test_a_variable_that_has_not_been_set_is_null(start: Starter) -> None:
         "  next: [{say: \"${default(x, 'none')}\"}, hangup]\n"
     )
     call.hears("Q").says("two").hears("none").ends()
+
+
+# The table ---------------------------------------------------------------------------------------
+
+
+def test_every_test_of_the_table_exists() -> None:
+    """CONTRACT.md: each claim of the page and the test that holds it."""
+    here = Path(__file__).parent
+    named = re.findall(r"([\w/]+\.py)::(\w+)", (here / "CONTRACT.md").read_text("utf-8"))
+    assert len(named) > 150
+    sources = {file: (here.parent / file).read_text("utf-8") for file, _ in named}
+    lost = [f"{file}::{name}" for file, name in named if f"def {name}(" not in sources[file]]
+    assert lost == []

@@ -125,6 +125,16 @@ def test_events_are_heard_in_later_slots_and_at_the_confirmation(start: Starter)
     call.hears("Help", "Right").knows(d="2027-03-02", n=4).says("yes").ends()
 
 
+def test_what_may_not_be_interrupted_is_said_even_to_who_typed_ahead(start: Starter) -> None:
+    """barge_in (speech | keys | none)"""
+    ask = "{ask: {to: x, type: digits, length: 2, say: Q, barge_in: MODE}}, {say: S}"
+    nodes = f"  main: [{{wait: 1s}}, {ask}, hangup]\n"
+    for mode in ("speech", "keys"):
+        start(nodes.replace("MODE", mode)).presses("12").waits(1).hears("S").knows(x="12").ends()
+    call = start(nodes.replace("MODE", "none")).presses("12").waits(1).hears("Q").silence()
+    call.listens().hears("S").knows(x="12").ends()
+
+
 EVENT_WAYS = [
     ("goto: there", ["T"]),
     ("do: [{say: D}], then: repeat", ["D", "Q"]),

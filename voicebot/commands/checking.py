@@ -18,6 +18,7 @@ from voicebot.commands.shared import (
     FindingsTold,
     config_option,
     file_to_write,
+    flow_of_settings,
     has_settings,
     read_config,
     tell,
@@ -27,8 +28,8 @@ from voicebot.flow import schema as flow_schema
 from voicebot.flow.check import checked_flow
 from voicebot.flow.findings import FORMATS, formatted
 from voicebot.flow.model import Flow
-from voicebot.flow.yamlfile import Finding, Severity, did_you_mean, sort_findings
-from voicebot.flows import flow_files, load_flows, prover
+from voicebot.flow.yamlfile import Finding, Severity, sort_findings
+from voicebot.flows import load_flows, prover
 
 # check -----------------------------------------------------------------------------------------
 
@@ -136,18 +137,15 @@ def graph(flow: Path, form: str | None, out: Path | None, config_path: Path) -> 
 
 
 def _flow_to_draw(named: Path, config_path: Path) -> Flow:
-    path = named if named.exists() else _flow_of_settings(named, config_path)
+    path = named
+    if not named.exists():
+        if not has_settings(config_path):
+            raise click.UsageError(
+                f"there is no file {named}, and no {config_path} that names flows"
+            )
+        path = flow_of_settings(str(named), read_config(config_path))
     flow, findings = checked_flow(path)
     if flow is None:
         tell((f for f in findings if f.severity is Severity.ERROR), err=True)
         raise FindingsTold
     return flow
-
-
-def _flow_of_settings(named: Path, config_path: Path) -> Path:
-    config = read_config(config_path) if has_settings(config_path) else None
-    there = {path.stem: path for path in flow_files(config.flows)} if config is not None else {}
-    if str(named) not in there:
-        near = did_you_mean(str(named), there)
-        raise click.UsageError(f"there is no file {named}, and no flow of that name{near}")
-    return there[str(named)]

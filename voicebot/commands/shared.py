@@ -14,7 +14,9 @@ from click.core import ParameterSource
 
 from voicebot.commands.codes import ENVIRONMENT, FINDINGS, FINE
 from voicebot.config import Config, load_config
-from voicebot.flow.yamlfile import Finding, Severity
+from voicebot.flow.check import checked_flow
+from voicebot.flow.yamlfile import Finding, Severity, did_you_mean
+from voicebot.flows import flow_files
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -95,3 +97,20 @@ def read_config(path: Path) -> Config:
     if config is None:
         raise FindingsTold
     return config
+
+
+def flow_of_settings(name: str, config: Config) -> Path:
+    """The file of the flow that is called so.
+
+    Raises:
+        UsageError: there is none.
+    """
+    names: dict[str, Path] = {}
+    for path in flow_files(config.flows):
+        flow, _ = checked_flow(path)
+        names[flow.name if flow is not None else path.stem] = path
+    if name not in names:
+        raise click.UsageError(
+            f'there is no flow "{name}" in {config.flows}{did_you_mean(name, names)}'
+        )
+    return names[name]

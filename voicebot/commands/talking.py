@@ -14,13 +14,19 @@ from typing import Any
 import click
 
 from voicebot.commands.codes import FINE
-from voicebot.commands.shared import FindingsTold, config_option, has_settings, read_config, tell
+from voicebot.commands.shared import (
+    FindingsTold,
+    config_option,
+    flow_of_settings,
+    has_settings,
+    read_config,
+    tell,
+)
 from voicebot.config import Config
 from voicebot.flow.check import checked_flow
 from voicebot.flow.model import Flow
 from voicebot.flow.values import CallInfo, Hours
-from voicebot.flow.yamlfile import Severity, did_you_mean
-from voicebot.flows import flow_files
+from voicebot.flow.yamlfile import Severity
 from voicebot.rehearsal.peers import Calendars
 from voicebot.rehearsal.talk import HOW_TO, Others, Talk, Terminal, ask_person, ask_server
 
@@ -67,7 +73,7 @@ def talk(**written: Any) -> int:  # noqa: ANN401 - what click read; _Options has
     is_file = path.suffix in (".yaml", ".yml") or path.exists()
     known = has_settings(options.config_path) or not is_file
     config = read_config(options.config_path) if known else Config(voicebot=1)
-    flow = _flow(path if is_file else _named(options.flow, config))
+    flow = _flow(path if is_file else flow_of_settings(options.flow, config))
     terminal = Terminal()
     calendars = config.calendars if known else Calendars({}, {})
     ask = (lambda request: ask_person(terminal, request)) if options.mock else ask_server
@@ -88,15 +94,3 @@ def _flow(path: Path) -> Flow:
     if flow is None:
         raise FindingsTold
     return flow
-
-
-def _named(name: str, config: Config) -> Path:
-    names: dict[str, Path] = {}
-    for path in flow_files(config.flows):
-        flow, _ = checked_flow(path)
-        names[flow.name if flow is not None else path.stem] = path
-    if name not in names:
-        raise click.UsageError(
-            f'there is no flow "{name}" in {config.flows}{did_you_mean(name, names)}'
-        )
-    return names[name]
