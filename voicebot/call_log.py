@@ -6,7 +6,6 @@ call.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol
 from urllib.parse import urlsplit
@@ -14,7 +13,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from voicebot.flow import events as ev
-from voicebot.flow.verdicts import MASK
+from voicebot.flow.masking import MASK, pattern_of
 
 LONGEST_SHOWN: Final = 2000
 """Characters.  More is a server's answer, not a sentence: the log would fill with it, and rendering
@@ -92,11 +91,9 @@ class CallLog:
 
 
 def scrubbed(value: object, secrets: Collection[str]) -> object:
-    """The value, where it is a text without any secret that stands in it as a word of its own."""
-    if not secrets or not isinstance(value, str):
-        return value
-    longest_first = sorted(map(re.escape, secrets), key=len, reverse=True)
-    return re.sub(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", MASK, value)
+    """The value, where it is a text without the secrets that stand in it."""
+    found = pattern_of(secrets) if isinstance(value, str) else None
+    return value if found is None or not isinstance(value, str) else found.sub(MASK, value)
 
 
 def _shown(value: object) -> object:

@@ -19,8 +19,8 @@ from voicebot.flow.answers import Word
 from voicebot.flow.check import checked_flow
 from voicebot.flow.dialog import CallInfo, Dialog
 from voicebot.flow.loader import load_flow
+from voicebot.flow.masking import MASK, MASKED_KEY
 from voicebot.flow.model import Flow
-from voicebot.flow.verdicts import MASK, MASKED_KEY
 from voicebot.flow.yamlfile import Severity
 
 NODES = ("a", "b", "c")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from voicebot.flow.check import checked_flow, constants, prompts_of
+from voicebot.flow import walk
+from voicebot.flow.check import checked_flow, constants
 
 ON = "on: {failed: {goto: bye}}\n"
 BYE = "  bye: [{say: Bye.}, hangup]\n"
@@ -190,7 +191,9 @@ def test_prompts_of_are_all_that_may_be_said(tmp_path: Path) -> None:
     )
     given, _ = checked_flow(path)
     assert given is not None
-    assert sorted(str(prompt.text.parts[0]) for prompt in prompts_of(given)) == [
+    assert sorted(
+        str(prompt.text.parts[0]) for prompt in walk.words_of(walk.survey(given).prompts)
+    ) == [
         *"AB",
         "Bye.",
         *"CDEFGH",

@@ -157,7 +157,7 @@ def test_template_without_its_brace() -> None:
 
 
 def test_literal_is_no_template() -> None:
-    assert (literal(True).parts, literal("${x}").is_literal) == (("yes",), True)
+    assert (literal(True).parts, literal("${x}").parts) == (("yes",), ("${x}",))
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from voicebot.commands.codes import FINDINGS, FINE
 from voicebot.commands.shared import config_option, has_settings, read_config
 from voicebot.flow import events as ev
 from voicebot.flow.check import checked_flow
+from voicebot.flow.masking import MASK
 from voicebot.flow.model import Flow
-from voicebot.flow.verdicts import MASK
 from voicebot.flows import prover
 from voicebot.records.codec import TraceError
 from voicebot.records.conversation import bot_lines, caller_line

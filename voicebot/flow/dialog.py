@@ -22,11 +22,12 @@ from voicebot.flow import events as ev
 from voicebot.flow.expectation import Expectation
 from voicebot.flow.expressions import ExpressionError, Template, as_text
 from voicebot.flow.keybuffer import KeyBuffer
+from voicebot.flow.masking import MASK
 from voicebot.flow.meaning import Filled, Meaning, More, Settled, Value
 from voicebot.flow.prompting import Prompting
 from voicebot.flow.stack import Asked, FormRun, Scope, Stack
 from voicebot.flow.values import CallInfo, Values, reads
-from voicebot.flow.verdicts import MASK, MASKED_KEY, MeaningCode, Verdicts
+from voicebot.flow.verdicts import MeaningCode, Verdicts
 from voicebot.flow.yamlfile import Mark
 
 STEPS_AT_ONCE: Final = 1000
@@ -847,4 +848,4 @@ def _shown(value: object) -> object:
     return "…" if isinstance(value, list | tuple) else value
 
 
-__all__ = ["MASKED_KEY", "CallInfo", "Dialog"]
+__all__ = ["CallInfo", "Dialog"]

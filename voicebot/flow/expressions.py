@@ -74,10 +74,6 @@ class Template:
         """The variables that the text reads."""
         return frozenset().union(*(p.names for p in self.expressions()))
 
-    @property
-    def is_literal(self) -> bool:
-        return not any(self.expressions())
-
     def expressions(self) -> Iterator[Expression]:
         return (part for part in self.parts if isinstance(part, Expression))
 

@@ -22,10 +22,11 @@ from voicebot.flow.expressions import (
     evaluate,
     fill,
 )
+from voicebot.flow.masking import MASK
 from voicebot.flow.spoken import Language, language_of
 from voicebot.flow.spoken.say import say
 from voicebot.flow.stack import Stack
-from voicebot.flow.verdicts import MASK, Verdicts
+from voicebot.flow.verdicts import Verdicts
 
 _Value = TypeVar("_Value")
 

@@ -9,16 +9,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from voicebot.flow import model
 from voicebot.flow.expressions import ExpressionError
+from voicebot.flow.masking import MASK, MASKED_KEY
 from voicebot.flow.meaning import Filled, Meaning, More, Settled, Value
-
-MASK: Final = "***"
-"""Stands for a secret value."""
-MASKED_KEY: Final = "•"
-"""Stands for a key that may belong to a secret."""
 
 _Result = TypeVar("_Result")
 _Code = Any

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from voicebot.flow.dialog import Dialog
 from voicebot.flow.loader import load_flow
+from voicebot.flow.masking import MASK
 from voicebot.flow.model import Flow
 from voicebot.flow.values import CallInfo
-from voicebot.flow.verdicts import MASK
 from voicebot.flow.yamlfile import Finding, Severity
 from voicebot.records.codec import Json, TraceError, encode_action
 from voicebot.records.reading import ReadTrace, Told

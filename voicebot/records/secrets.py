@@ -16,7 +16,7 @@ from typing import Final
 from voicebot.flow import events as ev
 from voicebot.flow import model
 from voicebot.flow.answers import Word
-from voicebot.flow.verdicts import MASK, MASKED_KEY
+from voicebot.flow.masking import MASK, MASKED_KEY, pattern_of
 from voicebot.records.codec import Json, as_dict
 
 RUN_UP_S: Final = 0.5
@@ -32,28 +32,14 @@ _CLOSING_NOTES: Final = frozenset({"understood", "missed", "failed"})
 # Text ------------------------------------------------------------------------------------------
 
 
-ANYWHERE: Final = 4
-"""Characters.  A shorter secret ("7") is taken out only where it stands as a word of its own: it is
-in most numbers by chance."""
-
-
 def scrubbed(written: Json, secrets: Collection[str], *, numbers: bool = False) -> Json:
     """The same with every secret replaced, in keys and values at any depth.
 
     Args:
         numbers: whether figures may be secrets, as in the body of a request; a time is none.
     """
-    found = _pattern(secrets)
+    found = pattern_of(secrets)
     return written if found is None else _scrubbed(written, found, numbers=numbers)
-
-
-def _pattern(secrets: Collection[str]) -> re.Pattern[str] | None:
-    longest_first = sorted(filter(None, secrets), key=len, reverse=True)
-    alternatives = (
-        re.escape(one) if len(one) >= ANYWHERE else rf"(?<!\w){re.escape(one)}(?!\w)"
-        for one in longest_first
-    )
-    return re.compile("|".join(alternatives)) if longest_first else None
 
 
 def _scrubbed(written: Json, secret: re.Pattern[str], *, numbers: bool) -> Json:

@@ -13,7 +13,7 @@ from voicebot.flow import events as ev
 from voicebot.flow.conversations import Ends
 from voicebot.flow.dialog import Dialog
 from voicebot.flow.expressions import as_text
-from voicebot.flow.verdicts import MASK
+from voicebot.flow.masking import MASK
 from voicebot.flow.yamlfile import did_you_mean
 from voicebot.rehearsal.said import contains
 

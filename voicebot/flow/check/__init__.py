@@ -97,11 +97,6 @@ def _of_broken(flow: model.Flow, findings: Sequence[Finding], known: Known) -> I
         yield from (finding for finding in proof(found, known) if finding.mark not in told)
 
 
-def prompts_of(flow: model.Flow) -> Iterator[model.TextPrompt | model.FilePrompt]:
-    """Every prompt that a call may play, in all languages; of this flow, not of those it calls."""
-    return walk.words_of(walk.survey(flow).prompts)
-
-
 def constants(flow: model.Flow) -> dict[str, model.Constant]:
     """The variables that keep their first value: what is said with them can be rendered early."""
     changed = walk.survey(flow).assigned()
