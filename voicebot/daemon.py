@@ -19,8 +19,8 @@ from uuid import UUID
 import structlog
 import trio
 
-from voicebot.asker import HttpAsker
-from voicebot.call import Call, Services
+from voicebot.call.asker import HttpAsker
+from voicebot.call.call import Call, Services
 from voicebot.config import Config, Listener
 from voicebot.engines import engines
 from voicebot.flow.values import CallInfo

@@ -17,8 +17,8 @@ import numpy as np
 import trio
 import trio.testing
 
-from voicebot.asker import Answer, RequestFailed
-from voicebot.call import Call, Services
+from voicebot.call.asker import Answer, RequestFailed
+from voicebot.call.call import Call, Services
 from voicebot.flow import events as ev
 from voicebot.flow.check import checked_flow
 from voicebot.flow.dialog import CallInfo

@@ -7,7 +7,7 @@ from trio.testing import MockClock
 
 from tests.call.bed import Beds, a_call, logged
 from tests.hearing.test_ear import buzz
-from voicebot.asker import Answer, RequestFailed
+from voicebot.call.asker import Answer, RequestFailed
 from voicebot.flow import events as ev
 from voicebot.line.audio import silence
 

@@ -31,8 +31,8 @@ from uuid import UUID
 import structlog.testing
 import trio
 
-from voicebot.asker import Answer, RequestFailed
-from voicebot.call import Call, Services
+from voicebot.call.asker import Answer, RequestFailed
+from voicebot.call.call import Call, Services
 from voicebot.flow import events as ev
 from voicebot.flow.conversations import CallerSays, Conversation
 from voicebot.line.audiosocket import Decoder

@@ -17,7 +17,7 @@ from typing import Final
 import click
 import trio
 
-from voicebot.asker import Answer, HttpAsker, RequestFailed
+from voicebot.call.asker import Answer, HttpAsker, RequestFailed
 from voicebot.flow import events as ev
 from voicebot.flow.answers import words
 from voicebot.flow.circumstances import SILENT

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from voicebot.call_log import CallLog
+from voicebot.call.log import CallLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import trio
 
-from voicebot.asker import Asker
+from voicebot.call.asker import Asker
 from voicebot.flow import events as ev
 from voicebot.hearing.recogniser import Recogniser
 from voicebot.hearing.recording import Recordings

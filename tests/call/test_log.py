@@ -7,7 +7,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicebot.call_log import LONGEST_SHOWN, CallLog, scrubbed, shown_url
+from voicebot.call.log import LONGEST_SHOWN, CallLog, scrubbed, shown_url
 from voicebot.flow import events as ev
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import trio
 
-from voicebot.call_items import Item, Kept, MessageOver
-from voicebot.call_log import CallLog
+from voicebot.call.items import Item, Kept, MessageOver
+from voicebot.call.log import CallLog
 from voicebot.flow.events import Record
 from voicebot.hearing.ear import CallerEar
 from voicebot.hearing.recording import Recording, Recordings

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trio
 
-from voicebot.asker import DEEPEST, MOST_BYTES, Answer, HttpAsker, RequestFailed
+from voicebot.call.asker import DEEPEST, MOST_BYTES, Answer, HttpAsker, RequestFailed
 from voicebot.flow.events import Request
 
 Handler = Callable[[trio.SocketStream, bytes], Awaitable[None]]

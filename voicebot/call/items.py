@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from voicebot.asker import Answer, RequestFailed
+from voicebot.call.asker import Answer, RequestFailed
 from voicebot.flow import events as ev
 from voicebot.hearing.ear import Utterance
 from voicebot.hearing.recording import Recording

@@ -16,11 +16,12 @@ from typing import Any, Final, assert_never
 
 import trio
 
-from voicebot import call_items as items
-from voicebot.asker import Answer, RequestFailed
-from voicebot.call_log import CallLog, Witness, scrubbed, shown_url
-from voicebot.call_message import Messages
-from voicebot.call_turn import Waterfall
+from voicebot.call import items
+from voicebot.call.asker import Answer, RequestFailed
+from voicebot.call.log import CallLog, Witness, scrubbed, shown_url
+from voicebot.call.message import Messages
+from voicebot.call.services import LeaveToDialplan, Services, Switch
+from voicebot.call.turn import Waterfall
 from voicebot.flow import events as ev
 from voicebot.flow.dialog import CallInfo, Dialog
 from voicebot.flow.model import BargeIn, Flow
@@ -29,7 +30,6 @@ from voicebot.hearing.ear import CallerEar, Utterance
 from voicebot.hearing.endpoint import Patience
 from voicebot.hearing.transcribing import transcribe
 from voicebot.line.line import Ended, KeyPressed, Line, LineEvent, RateChanged
-from voicebot.services import LeaveToDialplan, Services, Switch
 from voicebot.speaking.mouth import Mouth
 from voicebot.speaking.playback import Playback
 
