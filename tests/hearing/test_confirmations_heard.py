@@ -42,8 +42,8 @@ class Line:
 
     def __init__(self) -> None:
         self.engine = vosk.load({LANGUAGE: VOSK_MODEL})
-        self.voice = CallerVoice(PIPER_VOICE)
         piper.seed(7)
+        self.voice = CallerVoice(PIPER_VOICE)
 
     def hears(self, ears: Expectation, said: str, turn: int) -> object:
         """What the bot understands."""

@@ -25,7 +25,7 @@ from tests.speech.workers import LANGUAGE, PIPER_VOICE, VOSK_MODEL
 from voicebot.flow.answers import Word
 from voicebot.line.audio import resample
 from voicebot.phone.voice import CallerVoice
-from voicebot.speech import vosk
+from voicebot.speech import piper, vosk
 
 pytestmark = pytest.mark.models
 
@@ -65,6 +65,7 @@ def engine() -> vosk.VoskEngine:
 
 @pytest.fixture(scope="module")
 def voice() -> CallerVoice:
+    piper.seed(7)
     return CallerVoice(PIPER_VOICE)
 
 

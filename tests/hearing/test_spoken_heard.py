@@ -18,6 +18,7 @@ from voicebot.flow.spoken import ENGLISH, Language, bare, hear
 from voicebot.flow.spoken.hear import Grammar
 from voicebot.line.audio import resample
 from voicebot.phone.voice import SHIPPED, CallerVoice
+from voicebot.speech import piper
 
 pytestmark = pytest.mark.models
 
@@ -80,6 +81,7 @@ def voice(tmp_path_factory: pytest.TempPathFactory) -> CallerVoice:
     description = json.loads(SHIPPED.with_name(SHIPPED.name + ".json").read_text("utf-8"))
     description["inference"] |= {"noise_scale": 0.0, "noise_w": 0.0}
     steady.with_name(steady.name + ".json").write_text(json.dumps(description), "utf-8")
+    piper.seed(7)
     return CallerVoice(steady)
 
 
