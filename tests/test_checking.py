@@ -177,9 +177,11 @@ def test_format_of_a_graph_is_what_the_name_of_the_file_says(folder: Path) -> No
     assert (folder / "x.dot").read_text("utf-8").startswith('digraph "shop" {')
     run(graph, "flows/shop.yaml", "--out", "y.txt", "--format", "mermaid")
     assert (folder / "y.txt").read_text("utf-8").startswith("flowchart TD\n")
-    assert [drawing.format_of(Path(f"a{end}")) for end in (".SVG", ".gv", ".mmd", ".x")] == [
+    assert [drawing.format_of(Path(f"a{end}")) for end in (".SVG", ".gv", ".mmd", "")] == [
         "svg", "dot", "mermaid", "svg",
     ]  # fmt: skip
+    with pytest.raises(ValueError, match=r'"x.png" does not end in .svg, .dot'):
+        drawing.format_of(Path("x.png"))
 
 
 def test_graph_finds_a_flow_of_the_settings_by_name(folder: Path) -> None:

@@ -22,8 +22,16 @@ _LAYOUT_S: Final = 60
 
 
 def format_of(path: Path | None) -> str:
-    """What a file of that name is expected to hold."""
-    return _BY_NAME.get(path.suffix.lower(), "svg") if path is not None else "svg"
+    """What a file of that name is expected to hold.
+
+    Raises:
+        ValueError: it is none that is drawn; one line for who named it.
+    """
+    if path is None or not path.suffix:
+        return "svg"
+    if path.suffix.lower() not in _BY_NAME:
+        raise ValueError(f'"{path}" does not end in {", ".join(_BY_NAME)}')
+    return _BY_NAME[path.suffix.lower()]
 
 
 def draw(flow: Flow, form: str, taken: Collection[Mark] | None = None) -> tuple[str, str]:

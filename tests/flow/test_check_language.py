@@ -187,10 +187,10 @@ def test_language_that_the_settings_lack(tmp_path: Path) -> None:
     )
     assert checked_flow(path, languages=["de-DE", "en-US"])[1] == []
     assert [str(f) for f in checked_flow(path, languages=["en-US"])[1]] == [
-        f"{path}:4:54: error: the settings have no voice and model for de-DE; they have en-US"
+        f"{path}:4:54: error: the settings have no voice and model for de-DE, only for en-US: add them under asr.models and tts.voices"
     ]
     assert [str(f) for f in checked_flow(path, languages=["de-DE"])[1]] == [
-        f"{path}:1:1: error: the settings have no voice and model for en-US; they have de-DE"
+        f"{path}:1:1: error: the settings have no voice and model for en-US, only for de-DE: add them under asr.models and tts.voices"
     ]
 
 

@@ -115,7 +115,7 @@ def graph(flow: Path, form: str | None, out: Path | None, config_path: Path) -> 
     FLOW is a file, or the name of a flow of the settings. SVG needs graphviz (its program `dot`); without
     it the drawing is text for Mermaid, which many pages show.
     """
-    wanted = form or drawing.format_of(out)
+    wanted = form or form_by_name(out)
     text, made = drawing.draw(_flow_to_draw(flow, config_path), wanted)
     if made != wanted:
         click.echo(
@@ -123,8 +123,7 @@ def graph(flow: Path, form: str | None, out: Path | None, config_path: Path) -> 
             "install graphviz for SVG",
             err=True,
         )
-        if out is not None and drawing.format_of(out) != made:
-            out = out.with_suffix(".mmd")
+        out = out.with_suffix(".mmd") if out is not None else None
     if out is None:
         click.echo(text, nl=False)
         return FINE
@@ -134,6 +133,18 @@ def graph(flow: Path, form: str | None, out: Path | None, config_path: Path) -> 
         raise EnvironmentFault(f"cannot write {out}: {error.strerror}") from None
     click.echo(f"written to {out}")
     return FINE
+
+
+def form_by_name(path: Path | None) -> str:
+    """The format of a drawing by its file's name.
+
+    Raises:
+        click.UsageError: it is none that is drawn.
+    """
+    try:
+        return drawing.format_of(path)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _flow_to_draw(named: Path, config_path: Path) -> Flow:

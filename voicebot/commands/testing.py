@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 import click
 
 from voicebot import drawing
+from voicebot.commands.checking import form_by_name
 from voicebot.commands.codes import FINDINGS, FINE
 from voicebot.commands.shared import (
     Command,
@@ -103,6 +104,8 @@ def test(**written: Any) -> int:  # noqa: ANN401 - what click read; _Options has
     suites, broken = _suites(options.files, config)
     if options.graph_path is not None and len(suites) != 1:
         raise click.UsageError(f"--graph draws one flow, not {len(suites)}: name it")
+    if options.graph_path is not None:
+        form_by_name(options.graph_path)  # before the work, not behind it
     with ExitStack() as stack:
         outcomes = _run(suites, options, _runners(config, suites, options, stack))
     if options.name and not outcomes:
@@ -113,7 +116,9 @@ def test(**written: Any) -> int:  # noqa: ANN401 - what click read; _Options has
         _tell_coverage(covered)
     _sum_up(outcomes, covered)
     _write(options, suites, outcomes, covered)
-    failed = broken or not all(outcome.passed for outcome in outcomes)
+    # Asked for audio alone, tests that could not be run are no success.
+    idle = options.audio and not options.text and not outcomes and any(s.tests for s in suites)
+    failed = broken or idle or not all(outcome.passed for outcome in outcomes)
     return FINDINGS if failed else FINE
 
 
@@ -156,7 +161,7 @@ def _in_audio(
     languages = models.keys() & voices.keys()
     able = {s.flow.name for s in suites if s.tests and languages.issuperset(s.flow.languages)}
     for suite in suites:
-        if options.audio and suite.tests and suite.flow.name not in able:
+        if suite.tests and suite.flow.name not in able:
             tags = ", ".join(suite.flow.languages)
             click.echo(f"{suite.flow.name}: not in audio, for want of a model or a voice: {tags}")
     if not able:
@@ -313,7 +318,8 @@ def _write(
 
 
 def _draw(suite: Suite, covered: Coverage, path: Path) -> None:
-    drawn, form = drawing.draw(suite.flow, drawing.format_of(path), covered.taken)
+    wanted = form_by_name(path)
+    drawn, form = drawing.draw(suite.flow, wanted, covered.taken)
     path.write_text(drawn, encoding="utf-8")
-    if form != drawing.format_of(path):
+    if form != wanted:
         click.echo(f"{path} is {form}: for SVG install graphviz")

@@ -182,7 +182,7 @@ ABOUT: Final[Mapping[tuple[str, str], str]] = {
     ("ends", "node"): "The node it ended in.",
     ("ends", "vars"): "Variables and their values at the end.",
     ("ends", "tags"): "Tags and their values.",
-    ("ends", "logged"): "What is in the log.",
+    ("ends", "logged"): "A part of what a `log` step has written.",
     ("ends", "never_logged"): "What must not be in the log.",
 }
 """By where the key stands and the key; ("", key) holds wherever nothing else is said."""

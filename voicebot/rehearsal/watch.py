@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from voicebot.flow import events as ev
+from voicebot.flow.expectation import SURE
 from voicebot.flow.spoken.markup import plain
 from voicebot.rehearsal.outcome import Line, Who
 from voicebot.rehearsal.said import Turn, normal
@@ -138,7 +139,7 @@ class Watch:
     def fact(self, name: str, at_s: float, fields: Mapping[str, object]) -> None:
         """As `call.Witness`."""
         if name == "heard":
-            self._hears(str(fields.get("text", "")), at_s)
+            self._hears(str(fields.get("text", "")), at_s, fields.get("confidence"))
         elif name == "nothing_heard":
             self._hears("", at_s)
         elif name == "turn":
@@ -146,8 +147,9 @@ class Watch:
         elif name in {"recognition_failed", "speaking_failed"}:
             self.happened(f"{name.replace('_', ' ')}: {fields.get('reason', '')}", at_s)
 
-    def _hears(self, text: str, at_s: float) -> None:
-        self.heard.append(text)
+    def _hears(self, text: str, at_s: float, confidence: object = None) -> None:
+        unsure = isinstance(confidence, float) and confidence < SURE
+        self.heard.append(f"{text} (a word of it at {confidence})" if unsure else text)
         if text != MASKED and normal(text) != self._callers_text:
             self.happened(f'heard "{text}"' if text else "heard nothing", at_s)
 
@@ -286,5 +288,7 @@ class Watch:
         for (onset_s, done_s), end_s in zip(self._parts, ends, strict=True):
             at = bisect_left(bot, onset_s, key=lambda line: line.at_s)
             if at < len(bot) and bot[at].at_s < end_s:
-                bot[at] = replace(bot[at], response_ms=round((bot[at].at_s - done_s) * 1000))
+                quick_s = bot[at].at_s - done_s
+                # Who keys ahead may have his answer before he is done.
+                bot[at] = replace(bot[at], response_ms=max(round(quick_s * 1000), 0))
         return bot

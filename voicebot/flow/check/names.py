@@ -116,5 +116,6 @@ def languages(found: Survey, known: Known) -> Iterator[Finding]:
             yield error(
                 "unknown-language",
                 mark,
-                f"the settings have no voice and model for {tag}; they have {there}",
+                f"the settings have no voice and model for {tag}, only for {there}: add them under "
+                "asr.models and tts.voices",
             )
