@@ -5,18 +5,15 @@ So does the dentist of the language's own page, also as a real call to the daemo
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trio
 
-from tests.bot import running_bot, write_config
+from tests.bot import running_bot
+from tests.practice import DENTIST, NUMBER, Practice, dentist_config, practice
 from voicebot import daemon
 from voicebot.cli import main
 from voicebot.config import Config, load_config
@@ -32,7 +29,8 @@ from voicebot.rehearsal.suite import Suite, rehearse, suite_of
 
 ROOT = Path(__file__).parent.parent
 FLOWS = sorted(path.stem for path in (ROOT / "flows").glob("*.yaml"))
-DENTIST = Path(__file__).parent / "flow" / "dentist"
+
+__all__ = ["practice"]  # a fixture
 
 LEAST_COVERED = 90
 """Percent of nodes, choices and events that the tests of a shipped flow come through."""
@@ -115,7 +113,6 @@ def test_audio(settings: Config, stage: AudioStage, name: str) -> None:
 
 # The dentist -------------------------------------------------------------------------------------
 
-NUMBER = "982406513"
 """Secret, and not that of the flow's own test: a trace has the flow with it."""
 
 
@@ -131,50 +128,11 @@ def test_the_dentist_in_text_and_audio(capsys: pytest.CaptureFixture[str]) -> No
     ]  # fmt: skip
 
 
-class Practice:
-    """The dentist's server: books whatever is asked for, and remembers it."""
-
-    def __init__(self) -> None:
-        self.booked: list[dict[str, Any]] = []
-        booked = self.booked
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                booked.append({"path": self.path, **json.loads(body)})
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Says nothing."""
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-
-
-@pytest.fixture
-def practice() -> Iterator[Practice]:
-    running = Practice()
-    thread = threading.Thread(target=running.server.serve_forever, args=(0.05,))
-    thread.start()
-    yield running
-    running.server.shutdown()
-    thread.join()
-    running.server.server_close()
-
-
 @pytest.mark.models
 @pytest.mark.slow
 def test_the_dentist_takes_a_real_call(practice: Practice, tmp_path: Path) -> None:
     """Over AudioSocket: by voice and by key, to the server and back; the secret is in no log."""
-    extra = "calendars: {practice: {hours: {mon-sun: '00:00-24:00'}}}\nrecords: {traces: true}\n"
-    config = write_config(tmp_path, "{address: '127.0.0.1:0', flow: dentist}", extra=extra)
-    for name in ("dentist", "prescription"):
-        text = (DENTIST / f"{name}.yaml").read_text("utf-8")
-        port = practice.server.server_port
-        (tmp_path / "flows" / f"{name}.yaml").write_text(text.replace(":8080", f":{port}"))
-    sounds = tmp_path / "flows" / "sounds"
-    sounds.symlink_to(DENTIST / "sounds")
+    config = dentist_config(tmp_path, practice)
     with running_bot(config) as bot:
         report = call(bot.ports[0])
         bot.wait_for("call.ended")

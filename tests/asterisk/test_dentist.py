@@ -1,0 +1,46 @@
+"""The dentist of the language's own page, called through a real Asterisk."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soxr
+import trio
+
+from tests.bot import running_bot
+from tests.practice import NUMBER, Practice, dentist_config, practice
+from voicebot.phone.voice import SHIPPED, CallerVoice
+
+from .bed import Bed
+from .rtp import Samples
+from .test_calls import Caller
+
+pytestmark = [pytest.mark.asterisk, pytest.mark.models, pytest.mark.slow]
+
+__all__ = ["practice"]  # a fixture
+
+
+def spoken(text: str) -> Samples:
+    """What the caller says, at 16 kHz."""
+    speech = trio.run(CallerVoice(SHIPPED), text)
+    samples: Samples = soxr.resample(np.frombuffer(speech.pcm, "<i2"), speech.rate_hz, 16000)
+    return samples
+
+
+def test_the_dentist_books_by_voice_and_keys(bed: Bed, practice: Practice, tmp_path: Path) -> None:
+    with running_bot(dentist_config(tmp_path, practice)) as bot:
+        caller = Caller(bed, bot, "app")
+        for answer in ("an appointment", "next tuesday at ten"):
+            caller.phone.listen()
+            caller.say(spoken(answer))
+        caller.phone.listen()
+        caller.phone.press(NUMBER)
+        caller.phone.listen()
+        caller.say(spoken("yes"))
+        caller.done()
+        said = [record["text"] for record in caller.events("call.said")]
+        assert said[-2:] == ["Booked.", "Goodbye."], bot.text()
+        assert NUMBER not in bot.text()
+    [booking] = practice.booked
+    assert (booking["path"], booking["time"]) == ("/book", "10:00")
+    assert caller.steps() == ["enter", "back", "gone"]
