@@ -24,7 +24,7 @@ from voicebot.flow import model
 from voicebot.line.audio import FRAMES_PER_S, SAMPLE_BYTES, resample
 from voicebot.line.line import Ear
 from voicebot.records.secrets import TAIL_S, TONE_S, SoundMask
-from voicebot.records.writer import Writer, not_written, untaken
+from voicebot.records.writer import LateFile, Writer
 
 CHUNK: Final = 2 * FRAMES_PER_S
 """Frames that are written at once."""
@@ -135,52 +135,41 @@ class StereoFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self._file = LateFile(path, os.O_EXCL)
         self.lost = 0
         """Frames that the disk was too slow for."""
         self._rate_hz = 0
-        self._broken = False
-        self._fd = -1
         self._bytes = 0
         """Of sound."""
+
+    @property
+    def path(self) -> Path:
+        return self._file.path
 
     def write(
         self, left: Sequence[bytes | None], right: Sequence[bytes | None], count: int
     ) -> None:
         """Append so many frames; a channel that has fewer is filled up with silence."""
-        if self._broken:
+        if self._file.broken:
             return
         self._rate_hz = self._rate_hz or _rate_hz(left) or _rate_hz(right) or 8000
         samples = count * self._rate_hz // FRAMES_PER_S
         both = array("h", bytes(samples * FRAME_BYTES))
         both[0::2] = _samples(left, self._rate_hz, samples)
         both[1::2] = _samples(right, self._rate_hz, samples)
-        try:
-            if self._fd < 0:
-                self._open()
-            self._write(both.tobytes())
-        except OSError as error:
-            self._broken = True
-            not_written(self.path, error)
+        self._file.attempt(lambda fd: self._write(fd, both.tobytes()))
 
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-        self._fd = -1
+        self._file.close()
 
-    def _open(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = untaken(self.path)
-        self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-
-    def _write(self, sound: bytes) -> None:
+    def _write(self, fd: int, sound: bytes) -> None:
         # First the sound, then the header that says how long it is: between the two it is whole, too.
         at = HEADER.size + self._bytes
         while sound:
-            done = os.pwrite(self._fd, sound, at)
+            done = os.pwrite(fd, sound, at)
             sound, at = sound[done:], at + done
         self._bytes = at - HEADER.size
-        os.pwrite(self._fd, _header(self._rate_hz, self._bytes), 0)
+        os.pwrite(fd, _header(self._rate_hz, self._bytes), 0)
 
 
 HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")

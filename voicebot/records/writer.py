@@ -62,35 +62,34 @@ class Writer:
                 log.exception("records.fault")
 
 
-class Appended:
-    """A file that grows.  Its methods are jobs: they wait for the disk.
+class LateFile:
+    """A file that is made when there is something to write.  Its methods are jobs: they wait for the disk.
 
-    Each `write` is one write(2), so that a crash of this process tears nothing but maybe the last
-    line.  After the first error nothing more is written, and it is told once.
+    After the first error nothing more is written, and it is told once.
     """
 
-    def __init__(self, path: Path, *, shared: bool = False) -> None:
-        """Prepare to write there; folders and file are made by the first `write`.
+    def __init__(self, path: Path, flags: int) -> None:
+        """Prepare to write there; folders and file are made by the first `attempt`.
 
         Args:
-            shared: add to the file that is there.  Otherwise a new one is made: where the name is
-                taken (two calls may carry one identifier) under "NAME-2" and so on.
+            flags: of open(2), beside those for writing.  With O_EXCL a new file is made: where the
+                name is taken (two calls may carry one identifier) under "NAME-2" and so on.
         """
         self.path = path
-        self._shared = shared
+        self.broken = False
+        self._flags = flags | os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
         self._fd = -1
-        self._broken = False
 
-    def write(self, data: bytes) -> None:
-        if self._broken:
+    def attempt(self, write: Callable[[int], None]) -> None:
+        """Have something written to the file's descriptor; an OSError breaks the file."""
+        if self.broken:
             return
         try:
             if self._fd < 0:
                 self._open()
-            while data:
-                data = data[os.write(self._fd, data) :]
+            write(self._fd)
         except OSError as error:
-            self._broken = True
+            self.broken = True
             not_written(self.path, error)
 
     def close(self) -> None:
@@ -100,12 +99,36 @@ class Appended:
 
     def _open(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        if not self._shared:
+        if self._flags & os.O_EXCL:
             self.path = untaken(self.path)
-            flags |= os.O_EXCL
         # What callers said is nobody's business but the operator's.
-        self._fd = os.open(self.path, flags, 0o640)
+        self._fd = os.open(self.path, self._flags, 0o640)
+
+
+class Appended:
+    """A file that grows.  Its methods are jobs: they wait for the disk.
+
+    Each `write` is one write(2), so that a crash of this process tears nothing but maybe the last line.
+    """
+
+    def __init__(self, path: Path, *, shared: bool = False) -> None:
+        """Prepare to write there; `shared` adds to the file that is there, otherwise a new one is made."""
+        self._file = LateFile(path, os.O_APPEND | (0 if shared else os.O_EXCL))
+
+    @property
+    def path(self) -> Path:
+        return self._file.path
+
+    def write(self, data: bytes) -> None:
+        def all_of_it(fd: int) -> None:
+            rest = data
+            while rest:
+                rest = rest[os.write(fd, rest) :]
+
+        self._file.attempt(all_of_it)
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def untaken(path: Path) -> Path:
