@@ -17,7 +17,7 @@ from typing import Final
 import click
 
 from voicebot import __version__
-from voicebot.commands.codes import ENVIRONMENT, FINE, INTERRUPTED, USAGE
+from voicebot.commands.codes import ENVIRONMENT, FINE, INTERRUPTED, USAGE, first_error
 
 VERBS: Final = {
     "run": "serving:run",
@@ -96,15 +96,6 @@ def main(args: Sequence[str] | None = None) -> int:
     except (BaseExceptionGroup, OSError) as error:
         return _ended_by(first_error(error), error)
     return code if isinstance(code, int) else FINE
-
-
-def first_error(error: BaseException) -> BaseException:
-    """The first of the errors that nurseries have put into groups; Ctrl-C, which ends the workers too, before all."""
-    if isinstance(error, BaseExceptionGroup):
-        error = error.subgroup(KeyboardInterrupt) or error
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def _ended_by(reason: BaseException, error: BaseException) -> int:

@@ -13,7 +13,6 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final, TypeAlias
 
-PATH: Final = "/appointments"
 NEXT_FREE: Final = "11:30"
 
 OnAnswer: TypeAlias = Callable[[str, HTTPStatus, str], None]

@@ -1,4 +1,4 @@
-"""The exit codes of all verbs."""
+"""The exit codes of all verbs, and which of several errors decides on one."""
 
 from typing import Final
 
@@ -9,3 +9,12 @@ USAGE: Final = 2
 ENVIRONMENT: Final = 3
 """Something outside is missing or taken: a busy port, a voice that cannot be loaded."""
 INTERRUPTED: Final = 130
+
+
+def first_error(error: BaseException) -> BaseException:
+    """The first of the errors that nurseries have put into groups; Ctrl-C, which ends the workers too, before all."""
+    if isinstance(error, BaseExceptionGroup):
+        error = error.subgroup(KeyboardInterrupt) or error
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -14,8 +14,7 @@ import trio
 from rich.console import Console
 
 from voicebot import daemon
-from voicebot.cli import first_error
-from voicebot.commands.codes import FINDINGS, FINE
+from voicebot.commands.codes import FINDINGS, FINE, first_error
 from voicebot.commands.shared import (
     EnvironmentFault,
     FindingsTold,

@@ -601,11 +601,15 @@ class Dialog:
     # Forms -----------------------------------------------------------------------------------
 
     def _begin_form(self, run: FormRun) -> None:
-        for slot in run.form.slots:
-            self.variables[slot.to or ""] = None
-        run.introduced = run.doubtful = False
+        self._empty(run)
+        run.introduced = False
         self._misses = 0
         self._go_on_with_form(run)
+
+    def _empty(self, run: FormRun) -> None:
+        for slot in run.form.slots:
+            self.variables[slot.to or ""] = None
+        run.doubtful = False
 
     def _go_on_with_form(self, run: FormRun, prompts: model.Prompts = ()) -> None:
         """Ask for the first slot that is empty, then for the confirmation; then the form is done."""
@@ -671,9 +675,7 @@ class Dialog:
         if run.rejections >= asked.question.attempts:
             self._give_up(asked)
             return
-        for slot in run.form.slots:
-            self.variables[slot.to or ""] = None
-        run.doubtful = False
+        self._empty(run)
         self._go_on_with_form(run, forms.by_attempt(asked.question.retry, run.rejections))
 
     # Keys ----------------------------------------------------------------------------------

@@ -323,6 +323,11 @@ class Fields:
             )
         return name
 
+    def target(self, node: Node) -> str:
+        """The variable that a `to:` names."""
+        name = self.text(node, "to")
+        return name if name == "…" else self.variable(name, node.mark)
+
     # Numbers -------------------------------------------------------------------------------
 
     def whole(self, node: Node, what: str, least: int) -> int:

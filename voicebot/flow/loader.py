@@ -96,6 +96,8 @@ class _Reader:
         self._nodes_named: frozenset[str] = frozenset()
         self._heads: tuple[model.Universal, ...] = ()
         """The universals as far as a called flow needs them: what is heard, not where it leads."""
+        self._found: dict[str, Path | None] = {}
+        """By name: the files of the flows that are called; looking for one may read the folder."""
         self._loaded: dict[Path, model.Flow | None] = {}
 
     # The file ------------------------------------------------------------------------------
@@ -231,7 +233,9 @@ class _Reader:
         """The flow that a call names; None for a node, and for what is not there (check.py)."""
         if name in self._nodes_named:
             return None
-        path = find_flow(self.path.parent, name)
+        if name not in self._found:
+            self._found[name] = find_flow(self.path.parent, name)
+        path = self._found[name]
         if path is None:
             return None
         caller = _Caller(self.path, self._heard_here(), self._caller)

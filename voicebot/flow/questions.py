@@ -114,9 +114,7 @@ class Questions:
                 self._fields.error(keys[name].mark, f"`{name}` has no meaning for the type {kind}")
         to = ""
         if "to" in keys:
-            to = self._fields.text(keys["to"], "to")
-            if to != "…":
-                self._fields.variable(to, keys["to"].mark)
+            to = self._fields.target(keys["to"])
         else:
             self._fields.missing(node, f"{what} needs `to:`, the variable for the answer")
         return self._question(keys, node, self._wants(kind, keys, node), to)

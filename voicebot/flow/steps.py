@@ -174,16 +174,11 @@ class Steps:
     # Verbs ---------------------------------------------------------------------------------
 
     def _set(self, node: Node) -> model.Set:
-        values = self._values(node, "set")
-        for name, _, _ in values:
-            self._fields.variable(name, self._key_mark(node, name))
-        step = model.Set(values, node.mark)
+        for key, _ in node.entries if isinstance(node, yamlfile.Mapping) else ():
+            self._fields.variable(key.text, key.mark)
+        step = model.Set(self._values(node, "set"), node.mark)
         self.sets.append(step)
         return step
-
-    def _key_mark(self, node: Node, name: str) -> Mark:
-        entries = node.entries if isinstance(node, yamlfile.Mapping) else ()
-        return next((key.mark for key, _ in entries if key.text == name), node.mark)
 
     def _values(
         self, node: Node, what: str
@@ -212,13 +207,10 @@ class Steps:
             (fields.variable(key.text, key.mark), fields.data(value), key.mark)
             for key, value in fields.entries(keys.get("with"), "with")
         )
-        to = self._variable(keys["to"]) if "to" in keys else None
+        to = fields.target(keys["to"]) if "to" in keys else None
         step = model.Call(target, self._called(target, node.mark), arguments, to, node.mark)
         self.calls.append(step)
         return (step, *self._then(keys.get("then")))
-
-    def _variable(self, node: Node) -> str:
-        return self._fields.variable(self._fields.text(node, "to"), node.mark)
 
     def _http(self, node: Node) -> model.Http:
         fields = self._fields
@@ -243,7 +235,7 @@ class Steps:
             json=fields.data(keys["json"]) if "json" in keys else None,
             timeout_s=fields.duration(keys["timeout"]) if "timeout" in keys else _HTTP_TIMEOUT_S,
             hold=fields.prompts(keys.get("hold")),
-            to=self._variable(keys["to"]) if "to" in keys else None,
+            to=fields.target(keys["to"]) if "to" in keys else None,
             failed=self.questions.failed(keys.get("failed")),
             mark=node.mark,
         )
@@ -274,7 +266,7 @@ class Steps:
         if "to" not in keys:
             fields.missing(node, "record needs `to:`, the variable for the file's path")
         return model.Record(
-            to=self._variable(keys["to"]) if "to" in keys else "",
+            to=fields.target(keys["to"]) if "to" in keys else "",
             say=fields.prompts(keys.get("say")),
             beep=fields.truth(keys["beep"], "beep") if "beep" in keys else True,
             finish=fields.finish_key(keys.get("finish")),
