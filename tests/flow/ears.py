@@ -28,9 +28,11 @@ def mark() -> Mark:
     return Mark("f.yaml", next(_lines), 1)
 
 
-def choice(value: str | bool, *answers: str, keys: Sequence[str] = ()) -> model.Choice:
+def choice(
+    value: str | bool, *answers: str, keys: Sequence[str] = (), tag: str = "en-US"
+) -> model.Choice:
     said = tuple(phrase for answer in answers for phrase in phrases(answer, {}))
-    return model.Choice({"en-US": said}, tuple(keys), value, (), mark())
+    return model.Choice({tag: said}, tuple(keys), value, (), mark())
 
 
 def universal(name: str, *answers: str, keys: Sequence[str] = ()) -> model.Universal:
@@ -38,9 +40,11 @@ def universal(name: str, *answers: str, keys: Sequence[str] = ()) -> model.Unive
     return model.Universal(name, {"en-US": said}, tuple(keys), (), mark())
 
 
-def yes_no() -> model.Choices:
-    yes, no = english().yes, english().no
-    return model.Choices((choice(True, *yes, keys="1"), choice(False, *no, keys="2")))
+def yes_no(language: Language | None = None) -> model.Choices:
+    known = language or english()
+    yes = choice(True, *known.yes, keys="1", tag=known.tag)
+    no = choice(False, *known.no, keys="2", tag=known.tag)
+    return model.Choices((yes, no))
 
 
 def question(wants: model.Wants, to: str | None = "x") -> model.Question:

@@ -10,12 +10,13 @@ A step that is not as written fails and shows the whole exchange.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn, Self
 
 from voicebot.flow import events as ev
-from voicebot.flow.answers import Word
+from voicebot.flow.answers import UNKNOWN, Alternative, Word
 from voicebot.flow.check import checked_flow
 from voicebot.flow.dialog import CallInfo, Dialog
 from voicebot.flow.model import BargeIn, Flow
@@ -146,11 +147,41 @@ class Script:
         self._tell(ev.SpeechHeard(self._now_s, words))
         return self
 
+    def may_say(self, **ways: float) -> Self:
+        """Says something that may be heard in several ways, with the probability of each; `x` stands
+        for what is none of the question's words."""
+        texts = {re.sub(r"\bx\b", UNKNOWN, w.replace("_", " ")): p for w, p in ways.items()}
+        self.exchange.append(f"caller: {' | '.join(texts)}")
+        self._tell(ev.SpeechStarted(self._now_s))
+        words = tuple(Word(word, share) for text, share in texts.items() for word in text.split())
+        found = tuple(Alternative(tuple(text.split()), p) for text, p in texts.items())
+        self._tell(ev.SpeechHeard(self._now_s, words[: len(found[0].words)], found))
+        return self
+
     def coughs(self) -> Self:
         """Something that began as speech and was none."""
         self.exchange.append("caller: (a cough)")
         self._tell(ev.SpeechStarted(self._now_s))
         self._tell(ev.SpeechLost(self._now_s))
+        return self
+
+    def begins(self) -> Self:
+        """Begins to speak."""
+        self.exchange.append("caller: …")
+        self._tell(ev.SpeechStarted(self._now_s))
+        return self
+
+    def passes(self, mark: str, after_s: float = 0.0) -> Self:
+        """Hears what stands before a mark."""
+        self._now_s += after_s
+        self.exchange.append(f"  (mark {mark})")
+        self._tell(ev.MarkPassed(self._now_s, mark))
+        return self
+
+    def hears_on(self, barge_in: BargeIn | None) -> Self:
+        """A prompt is over, and the next one may be interrupted by others."""
+        self.exchange.append(f"  (barge-in {barge_in})")
+        self._tell(ev.BargeInChanged(self._now_s, barge_in))
         return self
 
     def presses(self, keys: str, apart_s: float = 0.2) -> Self:

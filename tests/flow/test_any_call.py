@@ -5,6 +5,7 @@ The flows are drawn from the whole language, the events from everything that can
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from voicebot.flow import events as ev
 from voicebot.flow.answers import Word
 from voicebot.flow.check import checked_flow
-from voicebot.flow.dialog import CallInfo, Dialog
+from voicebot.flow.dialog import CallInfo, Dialog, _State
 from voicebot.flow.loader import load_flow
 from voicebot.flow.masking import MASK, MASKED_KEY
 from voicebot.flow.model import Flow
@@ -223,6 +224,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 any_flow = flows(step, st.one_of(ask, menu, form))
+secret_flow = flows(secret_step, secret_ask)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -236,6 +238,31 @@ def test_any_call_is_taken_to_its_end_and_can_be_replayed(
     for event in events:
         assert one.handle(event) == other.handle(event)
     assert one.handle(ev.KeyPressed(events[-1].at_s, "1")) == []
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    text=any_flow | secret_flow,
+    makers=event_lists,
+    guesses=st.lists(event_makers, min_size=1, max_size=5),
+    seed=st.integers(0, 3),
+)
+def test_what_is_foreseen_changes_nothing_and_comes_true(
+    folder: Path, text: str, makers: list[tuple[Any, float]], guesses: list[Any], seed: int
+) -> None:
+    flow = parsed(text, folder)
+    one, other = Dialog(flow, CALL, seed), Dialog(flow, CALL, seed)
+    for event, guess in zip(events_of(makers), itertools.cycle(guesses)):
+        one.foresee(guess(event.at_s))
+        foreseen = one.foresee(event)
+        asking = is_asking(one)
+        actions = one.handle(event)
+        assert actions == other.handle(event)
+        assert one.verdicts == other.verdicts
+        assert (one.variables, one.tags, one.taken) == (other.variables, other.tags, other.taken)
+        assert one.secret_texts() == other.secret_texts()
+        said = [p for action in actions if isinstance(action, ev.Speak) for p in action.prompts]
+        assert list(foreseen) == (said if asking else [])
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
@@ -278,9 +305,6 @@ def without(secrets: frozenset[str], action: ev.Action) -> str:
     return str(action)
 
 
-secret_flow = flows(secret_step, secret_ask)
-
-
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(text=secret_flow, makers=event_lists, seed=st.integers(0, 3))
 def test_a_call_is_replayed_without_its_secrets(
@@ -299,6 +323,10 @@ def test_a_call_is_replayed_without_its_secrets(
     again = Dialog(flow, CALL, seed, verdicts=verdicts)
     for event, actions in told:
         assert [without(frozenset(), action) for action in again.handle(event)] == actions
+
+
+def is_asking(dialog: Dialog) -> bool:
+    return dialog._state is _State.ASKING
 
 
 def is_listening_secretly(dialog: Dialog) -> bool:

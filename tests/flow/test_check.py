@@ -153,14 +153,14 @@ def test_key_of_a_universal_that_begins_another_is_told_once(tmp_path: Path) -> 
 
 def test_words_that_the_recogniser_lacks(tmp_path: Path) -> None:
     menu = "{menu: {choices: [{answers: '[a] prescription', goto: bye}, {answers: '* bye', goto: bye}]}}"
-    text = flow(f"  a: [{menu}]\n", "answers: {yes: absolutely}\n").replace(
+    text = flow(f"  a: [{menu}]\n", "answers: {yes: affirmative}\n").replace(
         "  bye:", "  b: [{ask: {to: x, type: yes_no}}, {goto: bye}]\n  bye:"
     )
     found = findings_of(text, tmp_path, frozenset({"a", "bye", "yes", "no"}))
     lacks = "the recogniser does not know"
     assert [f for f in found if f[3].startswith(lacks)] == [
         (5, 25, "warning", f'{lacks} "prescription": it cannot be heard here'),
-        (6, 13, "warning", f'{lacks} "absolutely": it cannot be heard here'),
+        (6, 13, "warning", f'{lacks} "affirmative": it cannot be heard here'),
     ]
 
 

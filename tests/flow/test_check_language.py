@@ -23,6 +23,16 @@ CALLED = {
 BROKEN = [
     ('unknown flow', flow('  a: [{call: pya}, {goto: bye}]\n'),
      ['f.yaml:4:14: error: there is no node "pya", and no flow of that name beside this file; did you mean "pay"? [unknown-flow]']),
+    ('unknown mark', flow("  a: [{say: '<mark name=\"red\"/>Red. <mark name=\"blue\"/>Blue.'}, {if: \"call.mark == 'bleu' or call.mark in ['red', 'x', null]\", then: {goto: bye}}, {goto: bye}]\n"),
+     ['f.yaml:4:70: warning: "call.mark == \'bleu\' or call.mark in [\'red\', \'x\', null]": no prompt has a <mark name="bleu"/>; did you mean "blue"? [never-equal]',
+      'f.yaml:4:70: warning: "call.mark == \'bleu\' or call.mark in [\'red\', \'x\', null]": no prompt has a <mark name="x"/>; there is blue, red [never-equal]']),
+    ('mark where there is none', flow("  a: [{set: {x: \"${1 if 'a' == call.mark else 2}\"}}, {goto: bye}]\n"),
+     ['f.yaml:4:17: warning: "1 if \'a\' == call.mark else 2": no prompt has a <mark name="a"/> [never-equal]']),
+    ('mark in a sound file', flow("  a: [{say: {file: a.wav, text: '<mark name=\"a\"/>A'}}, {goto: bye}]\n"),
+     ['f.yaml:4:20: warning: a sound file has no marks: cut it into one for each [markup]',
+      'f.yaml:4:20: error: there is no sound file FOLDER/a.wav [missing-sound]']),
+    ('call.marks', flow("  a: [{log: '${call.marks}'}, {goto: bye}]\n"),
+     ['f.yaml:4:13: error: "call.marks": call has no "marks"; did you mean "mark"? [shape]']),
     ('unknown arg', flow('  a: [{call: pay, with: {nubmer: 1}}, {goto: bye}]\n'),
      ['f.yaml:4:26: error: the flow "pay" has no variable "nubmer"; did you mean "number"? [unknown-argument]']),
     ('call to unread', flow("  a: [{say: '${r}'}, {call: pay, to: r}, {goto: bye}]\n"),
@@ -106,6 +116,9 @@ BROKEN = [
 ]  # fmt: skip
 
 SOUND = {
+    'marks': flow("  a: [{say: '<mark name=\"red\"/>Red.'}, {if: \"call.mark == 'red' and call.mark_time < 2 or call.mark == null\", then: {goto: bye}}, {goto: bye}]\n"),
+    'marks of any name': flow("  a: [{say: '<mark name=\"${x}\"/>Red.'}, {if: \"call.mark == 'blue'\", then: {goto: bye}}, {goto: bye}]\n", "vars: {x: red}\n"),
+    'marks of whoever calls': flow("  a: [{if: \"call.mark == 'blue'\", then: return}, {goto: bye}]\n"),
     'called node': flow('  a: [{call: b}, {goto: bye}]\n  b: [{log: x}, return]\n'),
     'recursion with question': flow('  a: [{call: b}, {goto: bye}]\n  b: [{ask: {to: x, type: yes_no}}, {if: x, then: return}, {call: b}, return]\n'),
     'circle broken by asking flow': flow('  a: [{call: pay}, {goto: a}]\n'),
@@ -128,7 +141,8 @@ def told(text: str, folder: Path) -> list[str]:
     path = folder / "f.yaml"
     path.write_text(text)
     return [
-        f"{Path(f.mark.file).name}:{f.mark.line}:{f.mark.column}: {f.severity}: {f.message} [{f.rule}]"
+        f"{Path(f.mark.file).name}:{f.mark.line}:{f.mark.column}: {f.severity}: "
+        f"{f.message.replace(str(folder), 'FOLDER')} [{f.rule}]"
         for f in checked_flow(path)[1]
     ]
 

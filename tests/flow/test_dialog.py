@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from tests.flow.script import Script, Starter
 from voicebot.flow import events as ev
 from voicebot.flow.answers import Word
-from voicebot.flow.dialog import LEAST_INPUT_S, LONGER_KEYS_S, MORE_KEYS_S
+from voicebot.flow.dialog import LEAST_INPUT_S, LONGER_KEYS_S, MORE_KEYS_S, CallInfo, Dialog
 from voicebot.flow.keybuffer import MOST_KEYS
 from voicebot.flow.loader import load_flow
+from voicebot.flow.model import BargeIn
 
 YES_NO = """\
   main:
@@ -419,6 +421,117 @@ def test_barge_in_keys_hears_speech_after_the_prompt(start: Starter) -> None:
     call.says("yes").hears("It is yes.").ends()
 
 
+NOTICE = """\
+  main:
+    - say: ["Hello.", {text: "Recorded.", barge_in: none}]
+    - ask: {to: pin, type: digits, length: 2, say: "Pin?", no_match: "Sorry?"}
+    - ask: {to: more, type: digits, length: 1, say: "More?"}
+    - hangup
+"""
+
+
+def test_a_prompt_that_nobody_may_interrupt_keeps_the_keys_until_it_is_over(start: Starter) -> None:
+    """Also those that are pressed before it: what silences the first prompt forgets the second."""
+    call = start(NOTICE).hears("Hello.", "Recorded.", "Pin?")
+    call.presses("1").speaking().asks("main").presses("23").speaking()
+    call.hears_on(None).knows(pin="12", more="3").ends()
+
+
+def test_a_prompt_that_nobody_may_interrupt_is_said_to_who_typed_ahead(start: Starter) -> None:
+    nodes = """\
+  main: [{wait: 1s}, {goto: pin}]
+  pin:
+    - ask: {to: pin, type: digits, length: 2, say: [{prompt: notice, barge_in: none}, "Pin?"]}
+    - say: "It is ${pin}."
+    - hangup
+"""
+    call = start(nodes, "prompts: {notice: [Recorded., Taped.]}\n").presses("12").waits(1)
+    call.hears_one_of("Recorded.", "Taped.").hears("Pin?").speaking().silence()
+    call.hears_on(None).knows(pin="12").hears("It is 12.").ends()
+
+
+def test_a_variation_says_itself_who_may_interrupt_it(start: Starter) -> None:
+    library = "prompts: {notice: [{text: Recorded., barge_in: none}]}\n"
+    nodes = NOTICE.replace('{text: "Recorded.", barge_in: none}', "{prompt: notice}")
+    call = start(nodes, library).hears("Hello.", "Recorded.", "Pin?").presses("12").speaking()
+    call.listens().knows(pin="12")
+
+
+def test_a_prompt_may_be_interrupted_where_its_question_may_not(start: Starter) -> None:
+    nodes = NOTICE.replace("barge_in: none", "barge_in: keys").replace(
+        "length: 2", "length: 2, barge_in: none"
+    )
+    call = start(nodes).hears("Hello.", "Recorded.", "Pin?").presses("1").speaking()
+    call.hears_on(BargeIn.KEYS).silenced().presses("2").hears("More?").knows(pin="12")
+
+
+def test_a_key_does_not_cut_off_what_comes_before_a_recording(start: Starter) -> None:
+    nodes = "  main: [{record: {to: m, say: {text: Taped., barge_in: BARGE}}}, hangup]\n"
+    for barge_in, recording in ("none", False), ("keys", True):
+        call = start(nodes.replace("BARGE", barge_in)).hears("Taped.").presses("1")
+        assert (call.recording is not None) is recording
+
+
+# How far a prompt was heard --------------------------------------------------------------------
+
+FLOWERS = """\
+  main:
+    - menu:
+        say: '<mark name="roses"/>Roses. <mark name="tulips"/>Tulips.'
+        no_match: "Sorry?"
+        choices:
+          - answers: ["that one"]
+            keys: "1"
+            do: [{say: "${call.mark} after ${call.mark_time}."}, {goto: more}]
+  more:
+    - ask: {to: sure, type: yes_no, say: "Sure?"}
+    - say: "${default(call.mark, 'no mark')}."
+    - hangup
+"""
+
+
+def says_mark(call: Script) -> str:
+    """What the bot says of it."""
+    text = call.unheard[0]
+    call.hears(text)
+    return text
+
+
+def test_the_last_mark_before_the_caller_speaks(start: Starter) -> None:
+    call = start(FLOWERS)
+    call.hears(call.unheard[0]).passes("roses").passes("tulips", 1.0).waits(0.4).says("that one")
+    assert says_mark(call) == "tulips after 0.4."
+
+
+def test_what_is_passed_while_the_caller_speaks_does_not_count(start: Starter) -> None:
+    call = start(FLOWERS)
+    call.hears(call.unheard[0]).passes("roses").waits(0.7).begins().passes("tulips", 0.1)
+    call.waits(0.5)
+    call._tell(ev.SpeechHeard(2.0, (Word("that"), Word("one"))))
+    assert says_mark(call) == "roses after 0.7."
+
+
+def test_the_last_mark_before_a_key(start: Starter) -> None:
+    call = start(FLOWERS)
+    call.hears(call.unheard[0]).passes("roses", 0.25).presses("1", apart_s=0)
+    assert says_mark(call) == "roses after 0."
+
+
+def test_a_mark_of_an_earlier_prompt_does_not_count(start: Starter) -> None:
+    """Neither of the question before, nor of what was said before the miss."""
+    call = start(FLOWERS)
+    prompt = call.unheard[0]
+    call.hears(prompt).passes("roses").says("hello").hears("Sorry?", prompt).says("that one")
+    assert says_mark(call) == " after ."
+    call.hears("Sure?").listens().says("yes").hears("no mark.").ends()
+
+
+def test_a_mark_counts_after_the_prompt(start: Starter) -> None:
+    call = start(FLOWERS)
+    call.hears(call.unheard[0]).passes("tulips").listens().waits(2.0).says("that one")
+    assert says_mark(call) == "tulips after 2."
+
+
 # Errors and the end ----------------------------------------------------------------------------
 
 BROKEN = "  main: [{say: 'Hi.'}, {set: {x: '${1 / n}'}}, {say: 'No.'}, hangup]\n"
@@ -486,3 +599,85 @@ def test_a_noise_does_not_give_the_caller_his_time_anew(start: Starter) -> None:
     call = start(YES_NO).hears("Sure?").listens().waits(4).coughs()
     call.timer(ev.Timer.NO_INPUT, 1.0).waits(0.5).coughs().timer(ev.Timer.NO_INPUT, LEAST_INPUT_S)
     call.stays_silent().hears("Hello?", "Sure?").listens().timer(ev.Timer.NO_INPUT, 5.0)
+
+
+# What would be said ----------------------------------------------------------------------------
+
+FORM = """\
+voicebot: 1
+vars: {day: null, party: null}
+on: {failed: {goto: bye}}
+nodes:
+  main:
+    - form:
+        slots:
+          - {to: day, type: choice, choices: [monday, friday], say: "Which day?"}
+          - {to: party, type: number, min: 1, max: 20, say: "How many?"}
+        confirm: {say: "${day} for ${party}?", retry: "Again.", attempts: 2, mode: by_confidence}
+    - say: "Booked."
+    - hangup
+  bye: [{say: "Goodbye."}, hangup]
+"""
+
+
+def heard(at_s: float, text: str, confidence: float = 1.0) -> ev.SpeechHeard:
+    return ev.SpeechHeard(at_s, tuple(Word(word, confidence) for word in text.split()))
+
+
+def test_a_form_can_be_foreseen_as_often_as_one_likes(tmp_path: Path) -> None:
+    path = tmp_path / "flow.yaml"
+    path.write_text(FORM, encoding="utf-8")
+    flow, findings = load_flow(path)
+    assert flow is not None, findings
+    dialog = Dialog(flow, CallInfo("1", datetime(2027, 3, 1, 10, tzinfo=UTC)), seed=1)
+    dialog.handle(ev.Answered(0.0))
+    said = [
+        (heard(1.0, "friday"), "How many?"),
+        (heard(2.0, "four", 0.8), "friday for 4?"),
+        (heard(3.0, "no"), "Again."),
+        (heard(4.0, "monday"), "How many?"),
+        (heard(5.0, "five"), "Booked."),  # nothing of the doubtful answers is left
+    ]
+    guesses = [heard(0.0, text, 0.8) for text in ("no", "yes", "monday", "six", "friday four")]
+    for event, answer in said:
+        for guess in guesses * 3:
+            dialog.foresee(guess)
+        assert dialog.foresee(event)[0].text == answer
+        spoken = [one for one in dialog.handle(event) if isinstance(one, ev.Speak)]
+        assert spoken[0].prompts[0].text == answer
+
+
+KEPT = """\
+voicebot: 1
+vars: {pin: null, copy: "none"}
+nodes:
+  main:
+    - ask: {to: pin, type: digits, length: 2, secret: true, say: "Your code?"}
+    - menu:
+        say: "Shall I keep it?"
+        choices:
+          - {answers: [yes], do: [{call: keep, with: {copy: "${pin}"}}]}
+          - {answers: [no]}
+    - say: "Kept: ${copy}."
+    - hangup
+  keep: [return]
+"""
+
+
+def test_a_secret_that_was_only_foreseen_makes_nothing_secret(tmp_path: Path) -> None:
+    """Nor is what was decided of it a verdict of the call's."""
+    path = tmp_path / "flow.yaml"
+    path.write_text(KEPT, encoding="utf-8")
+    flow, findings = load_flow(path)
+    assert flow is not None, findings
+    dialog = Dialog(flow, CallInfo("1", datetime(2027, 3, 1, 10, tzinfo=UTC)), seed=1)
+    dialog.handle(ev.Answered(0.0))
+    assert dialog.foresee(heard(1.0, "one two"))
+    assert dialog.verdicts == []
+    dialog.handle(heard(1.0, "one two"))
+    made = list(dialog.verdicts)
+    (foreseen,) = dialog.foresee(heard(2.0, "yes"))
+    assert (foreseen.text, foreseen.secret) == ("Kept: 12.", True)
+    assert dialog.verdicts == made != []
+    spoken = [one for one in dialog.handle(heard(2.0, "no")) if isinstance(one, ev.Speak)]
+    assert spoken[0].prompts == (ev.Prompt("Kept: none.", flow.language),)

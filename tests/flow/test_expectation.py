@@ -31,7 +31,7 @@ from tests.flow.ears import (
     yes_no,
 )
 from voicebot.flow import model
-from voicebot.flow.answers import Still, Word
+from voicebot.flow.answers import Claim, Still, Word
 from voicebot.flow.expectation import Expectation, Filled, More, Settled, Value
 
 MENU = model.Choices(
@@ -60,13 +60,18 @@ COUNT = model.Number(0, None, "#")
         (MENU, "help", Still.PREFIX),
         (MENU, "help me", Still.COMPLETE),
         (MENU, "no", Still.OUTSIDE),
+        (MENU, "operator what", Still.ENOUGH),  # an answer stands out
         (PIN, "one two three", Still.PREFIX),
         (PIN, "one two three four", Still.COMPLETE),
         (PIN, "my code is one two three four", Still.COMPLETE),
         (PIN, "one two double", Still.PREFIX),
+        (PIN, "one [unk] three", Still.PREFIX),  # one of the digits, not understood
+        (PIN, "one [unk] three four", Still.OUTSIDE),
+        (PIN, "[unk] [unk]", Still.OUTSIDE),
+        (PIN, "operator", Still.COMPLETE),
         (PIN, "one two three four five", Still.OUTSIDE),
         (CODE, "one", Still.PREFIX),
-        (CODE, "one two", Still.EXTENDABLE),
+        (CODE, "one two", Still.SERIES),
         (CODE, "one two three four", Still.COMPLETE),
         (AGE, "twenty", Still.EXTENDABLE),
         (AGE, "twenty five", Still.COMPLETE),
@@ -75,10 +80,17 @@ COUNT = model.Number(0, None, "#")
         (DATE, "march first", Still.EXTENDABLE),  # of which year?
         (DATE, "tomorrow", Still.COMPLETE),
         (DATE, "on", Still.PREFIX),
+        (DATE, "no", Still.OUTSIDE),
+        (DATE, "tomorrow no", Still.EXTENDABLE),
+        (DATE, "tomorrow no tuesday", Still.EXTENDABLE),  # the second of March?
+        (DATE, "tuesday no tomorrow", Still.COMPLETE),
+        (PIN, "one two three four no", Still.EXTENDABLE),
+        (PIN, "one two three four no one two", Still.PREFIX),
         (TIME, "ten", Still.EXTENDABLE),
         (TIME, "noon", Still.COMPLETE),
         (PHONE, "five five five one two", Still.PREFIX),
         (PHONE, "five five five one two three four", Still.EXTENDABLE),
+        (PHONE, "five [unk] five one", Still.PREFIX),
         (MONEY, "ten dollars", Still.EXTENDABLE),
         (TEXT, "", Still.OPEN),
         (TEXT, "whatever", Still.OPEN),
@@ -118,6 +130,17 @@ def test_still(wants: model.Wants, partial: str, still: Still) -> None:
         (DATE, "on tuesday please", "2027-03-02"),
         (DATE, "march [unk] first", None),
         (DATE, "tuesday or wednesday", None),
+        (DATE, "tuesday no wednesday", "2027-03-03"),
+        (DATE, "no tuesday", "2027-03-02"),
+        (DATE, "tuesday no wait i said wednesday please", "2027-03-03"),
+        (DATE, "tuesday sorry may fifth i mean may sixth", "2027-05-06"),
+        (TIME, "ten no eleven o'clock", "11:00"),
+        (MONEY, "a hundred dollars no make it one hundred ten dollars", 110),
+        (NUMBER, "three uh actually four", 4),
+        (PIN, "four five six seven sorry four five six eight", "4568"),
+        (PIN, "four five six seven no eight", None),  # instead of which?
+        (CODE, "one two three no four", None),
+        (MENU, "appointment no yes", "yes"),
         (TIME, "it's at ten thirty", "10:30"),
         (TIME, "ten [unk] thirty", None),
         (MONEY, "five dollars", 5),
@@ -133,6 +156,24 @@ def test_still(wants: model.Wants, partial: str, still: Still) -> None:
 )
 def test_understand(wants: model.Wants, words: str, meaning: object) -> None:
     assert shown(ears(wants).understand(heard(words), MONDAY)) == meaning
+
+
+@pytest.mark.parametrize(
+    ("tag", "wants", "words", "meaning"),
+    [
+        ("de-DE", DATE, "dienstag nein mittwoch", "2027-03-03"),
+        ("de-DE", DATE, "am dienstag nein ich meine am mittwoch", "2027-03-03"),
+        ("de-DE", DATE, "dienstag nicht mittwoch", "2027-03-02"),
+        ("de-DE", NUMBER, "drei entschuldigung vier", 4),
+        ("es-ES", DATE, "martes no miércoles", "2027-03-03"),
+        ("es-ES", DATE, "el martes perdón el miércoles", "2027-03-03"),
+        ("es-ES", NUMBER, "tres no mejor cuatro", 4),
+    ],
+)
+def test_a_correction_in_other_languages(
+    tag: str, wants: model.Wants, words: str, meaning: object
+) -> None:
+    assert shown(ears(wants, tag).understand(heard(words), MONDAY)) == meaning
 
 
 def test_unsure_words_do_not_count() -> None:
@@ -248,6 +289,10 @@ def test_form(form: Form, asked: str, words: str, filled: str, meaning: object) 
         ("i mean tuesday", {"day": "2027-03-02"}),
         ("no not monday tuesday", {"": False, "day": "2027-03-02"}),
         ("no i said eleven", {"": False, "time": "11:00"}),
+        ("no tuesday no wednesday", {"": False, "day": "2027-03-03"}),
+        ("yes no", None),
+        ("yes no wait no", False),
+        ("no sorry yes", True),
         ("yes but at eleven", {"": True, "time": "11:00"}),
         ("that's wrong it's on wednesday at nine", {"": False, "day": "2027-03-03", "time": "09:00"}),
         ("tuesday", {"day": "2027-03-02"}),
@@ -294,12 +339,15 @@ def test_no_value_is_changed_at_a_confirmation_by_a_single_word_that_is_unsure(
     [
         ("day", "", Still.OUTSIDE),
         ("day", "the", Still.PREFIX),
-        ("day", "tomorrow", Still.EXTENDABLE),  # at what time?
+        ("day", "tomorrow", Still.ENOUGH),  # at what time?
+        ("day", "tomorrow at noon", Still.ENOUGH),
+        ("day", "tuesday", Still.EXTENDABLE),  # the second of March?
+        ("day", "noon", Still.EXTENDABLE),  # on which day?
         ("day", "tuesday at", Still.EXTENDABLE),
         ("day", "next", Still.PREFIX),
         ("day", "blue", Still.OUTSIDE),
         ("day", "operator", Still.COMPLETE),
-        ("time", "noon", Still.EXTENDABLE),
+        ("time", "noon", Still.ENOUGH),
         ("time", "no", Still.PREFIX),
         ("ssn", "one two three four five six seven eight", Still.PREFIX),
         ("ssn", "one two three four five six seven eight nine", Still.COMPLETE),
@@ -318,7 +366,7 @@ def test_still_of_a_form(asked: str | None, partial: str, still: Still) -> None:
 def test_still_knows_what_is_filled_when_it_is_told() -> None:
     day = VISIT.at("day")
     assert day.still("tomorrow", filled=("time", "ssn")) is Still.COMPLETE
-    assert day.still("tomorrow", filled=("time",)) is Still.EXTENDABLE
+    assert day.still("tomorrow", filled=("time",)) is Still.ENOUGH
 
 
 def test_a_weekday_with_its_date_depends_on_the_year() -> None:
@@ -512,3 +560,43 @@ def test_a_large_flow_has_its_ears_at_once() -> None:
     for _ in range(1500):
         Expectation(VISIT.slots[0], UNIVERSALS, english(), others=VISIT.slots[1:])
     assert time.process_time() - began < 0.1
+
+
+# Whom words are for ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "claim"),
+    [
+        ("", Claim.NONE),
+        ("[unk]", Claim.NONE),
+        ("[unk] [unk]", Claim.NONE),
+        ("elephants", Claim.NONE),  # an engine without a grammar
+        ("uh", Claim.HESITATION),
+        ("[unk] please", Claim.HESITATION),
+        ("that's", Claim.ANSWER),
+        ("yes", Claim.ANSWER),
+        ("uh yes", Claim.ANSWER),
+        ("[unk] yes", Claim.ANSWER),
+        ("help", Claim.ANSWER),
+        ("no yes", Claim.WORDS),
+        ("no yes [unk]", Claim.WORDS),
+        ("[unk] no yes [unk]", Claim.HESITATION),
+        ("[unk] [unk] right", Claim.HESITATION),
+    ],
+)
+def test_whom_words_are_for(said: str, claim: Claim) -> None:
+    assert ears(yes_no()).claim(said) is claim
+
+
+@pytest.mark.parametrize(
+    ("said", "claim"),
+    [("", Claim.NONE), ("the", Claim.HESITATION), ("call me", Claim.ANSWER), ("operator", Claim.ANSWER)],
+)  # fmt: skip
+def test_where_anything_may_be_said_two_words_are_an_answer(said: str, claim: Claim) -> None:
+    assert ears(TEXT).claim(said) is claim
+
+
+def test_the_beginning_of_a_number_is_for_the_bot() -> None:
+    assert ears(PIN).claim("four two") is Claim.ANSWER
+    assert ears(PIN).claim("four two one five six") is Claim.WORDS

@@ -44,10 +44,18 @@ def cut(words: str, filled: tuple[str, ...] = (), *, strict: bool = True) -> dic
         ("not tuesday wednesday", (), {"day": "2027-03-03"}),
         ("not tuesday", (), {}),
         ("tuesday wednesday", (), {}),
+        # A later value takes the place of one that is taken back.
+        ("tuesday no wednesday", (), {"day": "2027-03-03"}),
+        ("tuesday at ten no on wednesday", (), {"day": "2027-03-03", "time": "10:00"}),
+        ("tuesday at ten no eleven for two", (), {"day": "2027-03-02", "time": "11:00", "people": 2}),
+        ("tuesday sorry i meant wednesday no thursday", (), {"day": "2027-03-04"}),
+        ("tuesday no the wednesday at ten", ("day",), {"day": "2027-03-03", "time": "10:00"}),
+        ("tuesday no", (), {"day": "2027-03-02"}),
+        ("one two three four five six seven eight nine no one two three four five six seven eight oh", (), {"ssn": "123456780"}),
         ("blue tuesday", (), {}),
         ("the", (), {}),
     ],
-)
+)  # fmt: skip
 def test_the_best_cut(words: str, filled: tuple[str, ...], values: dict[str, object]) -> None:
     assert cut(words, filled) == values
 
@@ -60,6 +68,7 @@ def test_the_best_cut(words: str, filled: tuple[str, ...], values: dict[str, obj
         ("march [unk] first", {}),
         ("[unk] tuesday [unk]", {"day": "2027-03-02"}),
         ("is it not tuesday", {}),
+        ("tuesday no blue wednesday", {}),  # which of them?
         ("what is it for", {}),  # a "for" is a four only where nothing else is
     ],
 )

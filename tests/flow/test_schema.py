@@ -65,14 +65,14 @@ def test_flows_of_the_readme_are_valid(number: int) -> None:
 def test_every_verb_with_all_its_keys_is_valid() -> None:
     text = """\
 voicebot: 1
-prompts: {p: [{en-US: Hi., de-DE: Hallo.}, {file: a.wav, text: Hi.}]}
+prompts: {p: [{en-US: Hi., de-DE: Hallo.}, {file: a.wav, text: Hi., barge_in: none}, {text: Hi., barge_in: keys}]}
 answers: {yes: {en-US: [sure], de-DE: [klar]}}
 defaults: {attempts: 2, no_input: 5s, barge_in: keys, end_silence: 500ms, max_speech: 10s, inter_digit: 2s, currency: EUR}
 on: {hangup: {do: [{log: x}]}, "0": {keys: 0, call: b, with: {x: 1}, to: y, then: return}}
 nodes:
   a:
     - {http: {delete: "http://x/", query: {a: 1}, headers: {b: x}, json: [1, {c: null}], timeout: 4s, hold: Wait., to: r, failed: {goto: a}}}
-    - {record: {to: m, say: [Hi., {prompt: p}], beep: false, finish: null, max: 2m, silence: 4s, secret: true}}
+    - {record: {to: m, say: [Hi., {prompt: p, barge_in: speech}], beep: false, finish: null, max: 2m, silence: 4s, secret: true}}
     - {tag: {a: "${r}", b: 2}}
     - {language: de-DE}
     - {call: b, with: {x: [1, 2]}, to: y, then: {goto: a}}
@@ -122,6 +122,8 @@ WRONG = [
     ("duration", "type: text", "type: text, timeout: 5"),
     ("key that is none", 'keys: "2"', 'keys: "2x"'),
     ("barge_in", "type: text", "type: text, barge_in: voice"),
+    ("barge_in of a prompt", "{prompt: hello}", "{prompt: hello, barge_in: voice}"),
+    ("words for a prompt of the library", "{prompt: hello}", "{prompt: hello, text: Hello.}"),
     ("no version", "voicebot: 1\n", ""),
     ("language tag", "{prompt: hello}", "{en-us: Hello.}"),
     ("then without if", "- goto: bye\n", "- then: {goto: bye}\n"),

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
-import pytest
+import re
+from collections.abc import Iterator
 
-from tests.flow.ears import DATE, MONDAY, MONEY, PHONE, PIN, TIME, choice, english, yes_no
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.flow.ears import (
+    DATE,
+    MONDAY,
+    MONEY,
+    PHONE,
+    PIN,
+    TIME,
+    choice,
+    ears,
+    english,
+    heard,
+    shown,
+    yes_no,
+)
 from voicebot.flow import model
+from voicebot.flow.answers import Still
+from voicebot.flow.spoken import ENGLISH, GERMAN, SPANISH, Language
 from voicebot.flow.spoken.hear import Reading
+from voicebot.flow.spoken.numbers import cardinal, in_words
 from voicebot.flow.typed import said, typed_of
 
 AGE = model.Number(18, 120, "#")
 COUNT = model.Number(0, None, "#")
+MANY = model.Number(0, 9999, "#")
 CARD = model.Digits(4, 6, "#", luhn=True)
 ONES = model.Digits(2, 4, "#", pattern="1+")
 BIRTHDAY = model.Date(future=False, past=True, finish="#")
@@ -41,6 +63,9 @@ TIP = model.Amount("USD", 1.0, 10.0, "#")
         (AGE, "one hundred twenty", 120, False),
         (AGE, "two hundred", None, False),
         (COUNT, "twenty five", 25, True),
+        (MANY, "three thousand four", 3004, True),
+        (MANY, "three thousand four hundred", 3400, True),
+        (MANY, "thirty four hundred fifty five", 3455, False),
         (MONEY, "ten dollars", 10, True),
         (MONEY, "ten dollars and fifty cents", 10.5, False),
         (TIP, "ten dollars", 10, True),
@@ -100,3 +125,45 @@ def test_a_flow_may_write_its_language_in_short(tag: str) -> None:
 
 def test_a_language_without_phrases_says_nothing() -> None:
     assert said({"de-DE": (("ja",),)}, english()) == ()
+
+
+def ways_to_say(number: int, language: Language) -> Iterator[str]:
+    """A number as the bot says it, and as callers and other recognisers do."""
+    written = cardinal(number, language)
+    yield written
+    names = {digit: name for name, digit in reversed(list(language.digits.items()))}
+    yield " ".join(names[digit] for digit in str(number))
+    match language.code:
+        case "en":
+            yield re.sub(r"hundred (?=\w+( \w+)?$)", "hundred and ", written)
+            yield re.sub(r"^one (?=hundred|thousand)", "a ", written)
+            hundreds, rest = divmod(number, 100)
+            if 11 <= hundreds <= 99 and hundreds % 10:
+                tail = f" {cardinal(rest, language)}" if rest else ""
+                yield f"{cardinal(hundreds, language)} hundred{tail}"
+        case "de":
+            yield " ".join(re.sub(r"tausend|hundert|(?<=\w)und(?=\w)", r" \g<0> ", written).split())
+            yield re.sub(r"^ein(?=hundert|tausend)", "", written)
+        case _:
+            yield in_words(number, "es", "spellout-cardinal-feminine")
+
+
+MOST_AND_NUMBER = st.integers(1, 99_999).flatmap(
+    lambda most: st.tuples(st.just(most), st.integers(0, most))
+)
+
+
+@settings(deadline=None)  # the first one builds the tables
+@given(st.sampled_from([ENGLISH, GERMAN, SPANISH]), MOST_AND_NUMBER)
+@example(ENGLISH, (9999, 3400))
+@example(GERMAN, (25, 23))
+def test_every_number_is_understood_and_none_is_complete_before_its_end(
+    language: Language, most_and_number: tuple[int, int]
+) -> None:
+    most, number = most_and_number
+    asked = ears(model.Number(0, most, "#"), language.tag)
+    for way in ways_to_say(number, language):
+        words = way.split()
+        assert shown(asked.understand(heard(way), MONDAY)) == number, way
+        for size in range(1, len(words)):
+            assert asked.still(" ".join(words[:size])) is not Still.COMPLETE, (way, size)

@@ -7,7 +7,22 @@ from itertools import pairwise
 
 import pytest
 
-from tests.flow.ears import DATE, MONEY, NUMBER, PHONE, PIN, SSN, TIME, Form, choice, ears, yes_no
+from tests.flow.ears import (
+    DATE,
+    MONEY,
+    NUMBER,
+    PHONE,
+    PIN,
+    SSN,
+    TIME,
+    UNIVERSALS,
+    Form,
+    choice,
+    ears,
+    english,
+    question,
+    yes_no,
+)
 from voicebot.flow import model
 from voicebot.flow.expectation import Expectation
 from voicebot.flow.linking import linking
@@ -48,6 +63,18 @@ def test_a_number_among_other_values() -> None:
 @pytest.mark.parametrize("wants", [PIN, PHONE])
 def test_no_small_words_among_digits(wants: model.Wants) -> None:
     assert not words(ears(wants)) & {"the", "for", "to", "a", "not", "it's"}
+
+
+def test_a_choice_may_be_called_one() -> None:
+    # Not the article, nor corrections: they made answers of what was none.
+    assert ("red", "one") in pairs(ears(COLOUR))
+    assert ("dark", "one") not in pairs(ears(COLOUR))
+    assert not words(ears(COLOUR)) & {"the", "no", "sorry", "mean"}
+    assert "one" not in words(ears(yes_no()))
+    menu = Expectation(question(COLOUR, None), UNIVERSALS, english())
+    assert "one" not in words(menu)
+    numbered = model.Choices((choice("one", "one"), choice("two", "two")))
+    assert ("two", "one") not in pairs(ears(numbered))
 
 
 CONFIRMED = Form(day=DATE, time=TIME, people=NUMBER, code=PIN, colour=COLOUR).at(None)

@@ -10,7 +10,7 @@ import pytest
 import trio
 import wyoming.event
 
-from voicebot.hearing.recogniser import RecognitionError, Transcript, Utterance, Word
+from voicebot.hearing.recogniser import Alternative, RecognitionError, Transcript, Utterance, Word
 from voicebot.speaking.synthesiser import Speech, SynthesisError
 from voicebot.speech.remote import RemoteRecogniser, RemoteSynthesiser, Servers
 from voicebot.speech.wire import Decoder, Event, encode
@@ -134,7 +134,8 @@ async def test_partials_and_words_of_our_worker(path: Path) -> None:
         await peer.say("transcript-start")
         await peer.until("audio-stop")
         words = [{"text": "yes", "confidence": 0.9, "start_s": 0.1, "end_s": 0.5}]
-        await peer.say("transcript", text="yes", words=words)
+        ways = [{"text": "yes", "probability": 0.9}, {"text": "[unk]", "probability": 0.1}]
+        await peer.say("transcript", text="yes", words=words, alternatives=ways)
 
     partials: list[str] = []
     async with (
@@ -144,7 +145,8 @@ async def test_partials_and_words_of_our_worker(path: Path) -> None:
         await utterance.feed(b"\0\0")
         transcript = await utterance.finish()
     assert partials == ["yes"]
-    assert transcript == Transcript("yes", (Word("yes", 0.9, 0.1, 0.5),))
+    alternatives = (Alternative("yes", 0.9), Alternative("[unk]", 0.1))
+    assert transcript == Transcript("yes", (Word("yes", 0.9, 0.1, 0.5),), alternatives)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +155,7 @@ async def test_partials_and_words_of_our_worker(path: Path) -> None:
 async def test_foreign_words_do_no_harm(path: Path, words: Any) -> None:
     async def script(peer: Peer) -> None:
         await peer.until("audio-stop")
-        await peer.say("transcript", text="yes", words=words)
+        await peer.say("transcript", text="yes", words=words, alternatives=words)
 
     async with serving(path, script), listen(RemoteRecogniser([f"unix://{path}"])) as utterance:
         assert await utterance.finish() == Transcript("yes", ())

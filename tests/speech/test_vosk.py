@@ -48,6 +48,32 @@ def test_stretches_that_libvosk_closes_are_joined(
     assert all(earlier != later for earlier, later in pairwise(texts))
 
 
+def test_all_ways_to_hear_it_are_told_with_their_probability(
+    engine: vosk.VoskEngine, digits_pcm: bytes
+) -> None:
+    *_, final = engine.converse(utterance(digits_pcm, phrases=DIGITS))
+    ways = final.data["alternatives"]
+    assert ways[0]["text"] == final.data["text"] == SPOKEN
+    shares = [way["probability"] for way in ways]
+    assert shares == sorted(shares, reverse=True)
+    assert 0.9 < sum(shares) <= 1.001
+    assert len({way["text"] for way in ways}) == len(ways)
+    best = {word["confidence"] for word in final.data["words"]}
+    assert all(shares[0] <= sure <= 1.001 for sure in best), "each word is in the likeliest way"
+
+
+def test_what_is_no_answer_is_heard_as_such(engine: vosk.VoskEngine, digits_pcm: bytes) -> None:
+    *_, final = engine.converse(utterance(digits_pcm, phrases=["yes", "no", "maybe"]))
+    ways = final.data["alternatives"]
+    assert sum(way["probability"] for way in ways if "[unk]" in way["text"]) > 0.9
+
+
+def test_free_speech_has_no_alternatives(engine: vosk.VoskEngine, digits_pcm: bytes) -> None:
+    *_, final = engine.converse(utterance(digits_pcm))
+    assert "alternatives" not in final.data
+    assert final.data["words"]
+
+
 def test_speech_from_the_first_sample_on(engine: vosk.VoskEngine, digits_pcm: bytes) -> None:
     begins = int(np.flatnonzero(np.abs(np.frombuffer(digits_pcm, "<i2")) > 300)[0]) * 2
     *_, final = engine.converse(utterance(digits_pcm[begins:], phrases=DIGITS))
@@ -74,7 +100,7 @@ def test_words_the_model_lacks_are_left_out(
             "seven",
             "call",
             "seven",  # said twice, it weighs twice
-            "[unk]",
+            *["[unk]"] * 3 * vosk.OUTSIDE,
         ]
     assert [record.getMessage().split("word ")[1] for record in caplog.records] == [
         "'Zbigniew': it cannot be heard",

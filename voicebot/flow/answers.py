@@ -18,7 +18,8 @@ from functools import lru_cache
 from typing import Final, TypeAlias, TypeVar
 
 from hassil.errors import HassilError
-from hassil.expression import Alternative, Expression, Permutation, RuleReference, TextChunk
+from hassil.expression import Alternative as AnyOf
+from hassil.expression import Expression, Permutation, RuleReference, TextChunk
 from hassil.expression import Sequence as Seq
 from hassil.parse_expression import parse_sentence
 from hassil.parser import ParseError
@@ -45,8 +46,13 @@ class Still(Enum):
 
     COMPLETE = auto()
     """An answer, and no longer one begins like it."""
+    ENOUGH = auto()
+    """The answer to what was asked; what may follow it is something else: what a form asks next, or
+    words around the answer."""
     EXTENDABLE = auto()
     """An answer, but a longer one begins like it ("two", "two hundred")."""
+    SERIES = auto()
+    """An answer, but more digits or letters may come, which people say in groups."""
     PREFIX = auto()
     """The beginning of an answer."""
     NOTHING = auto()
@@ -57,12 +63,35 @@ class Still(Enum):
     """Anything was asked for."""
 
 
+class Claim(Enum):
+    """Whom the words heard so far are for: this decides whether a prompt waits for more of them."""
+
+    NONE = auto()
+    """No word: a noise, or somebody else's talk."""
+    HESITATION = auto()
+    """A filler, or a word or two that may stand in an answer, amid what may not: somebody may be
+    about to give one."""
+    WORDS = auto()
+    """Words that may stand in an answer and are none."""
+    ANSWER = auto()
+    """An answer, or the beginning of one: they are for the bot."""
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """One recognised word and how sure the recogniser is, 0 to 1."""
 
     text: str
     confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One way to hear an utterance."""
+
+    words: Phrase
+    probability: float
+    """Against the other ways, 0 to 1."""
 
 
 # Templates -------------------------------------------------------------------------------------
@@ -147,7 +176,7 @@ def _texts(
     match part:
         case TextChunk():
             return [part.text]
-        case Alternative():
+        case AnyOf():
             return _limited(itertools.chain(*(_texts(p, library, above) for p in part.items)))
         case Permutation():
             orders = itertools.permutations(_texts(p, library, above) for p in part.items)
@@ -238,8 +267,10 @@ def either(one: Still, other: Still) -> Still:
     both = {one, other}
     if Still.OUTSIDE in both:
         return (both - {Still.OUTSIDE} or both).pop()
-    if Still.COMPLETE in both and len(both) == 1:
-        return Still.COMPLETE
-    if both & {Still.COMPLETE, Still.EXTENDABLE}:
+    if both <= {Still.COMPLETE, Still.ENOUGH}:
+        return Still.ENOUGH if Still.ENOUGH in both else Still.COMPLETE
+    if Still.SERIES in both:
+        return Still.SERIES
+    if both & {Still.COMPLETE, Still.ENOUGH, Still.EXTENDABLE}:
         return Still.EXTENDABLE
     return Still.OPEN if Still.OPEN in both else Still.PREFIX

@@ -6,16 +6,11 @@ questions, universals or keys.
 
 from __future__ import annotations
 
-from typing import Final
-
+from voicebot.flow import bands
 from voicebot.flow.answers import UNKNOWN, Phrase
 from voicebot.flow.filling import Cut
 from voicebot.flow.heard import Heard, within
 from voicebot.flow.spoken import Language
-
-CERTAIN: Final = 0.7
-"""So sure a value of a single word has to be: what a noisy "yes please" or "that's wrong" is taken
-for ("three", "one") was heard at 0.3 to 0.7, what was said at 0.6 and more, mostly 0.9."""
 
 
 def is_doubtful(best: Cut, heard: Heard, language: Language) -> bool:
@@ -25,7 +20,7 @@ def is_doubtful(best: Cut, heard: Heard, language: Language) -> bool:
         return True
     begin = next(at for at, word in enumerate(heard) if word.text != UNKNOWN)
     short = [span for span in best.spans if span.slot.name and span.end - span.start == 1]
-    return any(heard[begin + span.start].confidence < CERTAIN for span in short)
+    return any(heard[begin + span.start].confidence < bands.CERTAIN_WORD for span in short)
 
 
 def is_bare_number(best: Cut, said: Phrase, language: Language) -> bool:

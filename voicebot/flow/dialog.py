@@ -5,20 +5,23 @@ type-ahead, universals, the endings.  Must not know time but the events', nor au
 or trio.  The same events give the same actions again, always.
 
 Prompts are queued and steps run on to the next question (as in VoiceXML), so a caller who knows the
-way can answer while the greeting plays.  What may be heard while something is said is the
-question's `barge_in`; the hearing side keeps to it and tells only of speech that counts.
+way can answer while the greeting plays.  What may be heard while something is said is the prompt's
+`barge_in`, else the question's; the hearing side keeps to it and tells only of speech that counts.
 """
 
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from enum import Enum, auto
 from functools import lru_cache
 from typing import Final, assert_never
 
-from voicebot.flow import errands, forms, model
+from voicebot.flow import bands, errands, forms, model
 from voicebot.flow import events as ev
+from voicebot.flow.answers import Alternative, Word
 from voicebot.flow.expectation import Expectation
 from voicebot.flow.expressions import ExpressionError, Template, as_text
 from voicebot.flow.keybuffer import KeyBuffer
@@ -79,10 +82,10 @@ class Dialog:
         verdicts: Iterable[object] | None = None,
     ) -> None:
         self._flow = flow
-        self._stack = Stack(flow)
+        self._stack = Stack.of(flow)
         self._verdicts = Verdicts(verdicts)
         self._values = Values(call, self._stack, self._verdicts)
-        self._prompting = Prompting(self._values, self._stack, seed)
+        self._prompting = Prompting(self._values, self._stack, random.Random(seed))
         self._keys = KeyBuffer(self._judged_key)
         self.tags: dict[str, str] = {}
         """What `tag` steps said of the call."""
@@ -93,6 +96,10 @@ class Dialog:
         self._times_asked = 0
         self._misses = 0
         self._speaking = False
+        self._barge_in: model.BargeIn | None = None
+        """As what is being said says; None: as the question does."""
+        self._passed: tuple[str, float] | None = None
+        """The last mark in what is or was said, and when."""
         self._hearing = False
         """The caller is speaking."""
         self._answer_by_s: float | None = None
@@ -115,6 +122,24 @@ class Dialog:
             self._take(event)
         return self._actions
 
+    def foresee(self, event: ev.Event) -> tuple[ev.Prompt, ...]:
+        """What would be said if this happened now; nothing comes of it, and nothing changes."""
+        if self._state is not _State.ASKING:
+            return ()
+        other = copy(self)
+        other._part()  # noqa: SLF001 - one of us
+        spoken = (one.prompts for one in other.handle(event) if isinstance(one, ev.Speak))
+        return tuple(itertools.chain.from_iterable(spoken))
+
+    def _part(self) -> None:
+        """As a copy: share nothing that changes with the dialogue that it is a copy of."""
+        self._stack, self._asked = self._stack.copied(self._asked)
+        self._verdicts = Verdicts(None)
+        self._values = self._values.copied(self._stack, self._verdicts)
+        self._prompting = self._prompting.copied(self._values, self._stack)
+        self._keys = self._keys.copied(self._judged_key)
+        self.tags, self.taken = dict(self.tags), set(self.taken)
+
     def _take(self, event: ev.Event) -> None:  # noqa: C901, PLR0912 - a row for each event
         match event:
             case ev.Answered():
@@ -123,7 +148,12 @@ class Dialog:
                     self._run()
             case ev.PromptsFinished():
                 self._prompts_finished()
+            case ev.MarkPassed():
+                self._passed = event.mark, event.at_s
+            case ev.BargeInChanged():
+                self._barge_in_changed(event.barge_in)
             case ev.SpeechStarted():
+                self._caller_begins()
                 self._hearing = True
                 self._do(ev.StopTimer(ev.Timer.NO_INPUT))
             case ev.SpeechHeard():
@@ -164,6 +194,17 @@ class Dialog:
     def variables(self) -> dict[str, object]:
         """Those of the flow that the call is in."""
         return self._stack.scope.variables
+
+    def understands(
+        self, words: tuple[Word, ...], alternatives: tuple[Alternative, ...] = ()
+    ) -> bool:
+        """Whether these words answer the open question, or one of the universals does."""
+        asked = self._asked
+        if self._state is not _State.ASKING or asked is None:
+            return False
+        filled = forms.filled(asked, self.variables)
+        expectation, now = self._expectation(asked), self._values.now
+        return expectation.understand(words, now, filled, alternatives) is not None
 
     @property
     def verdicts(self) -> list[object]:
@@ -379,10 +420,11 @@ class Dialog:
         self._hearing = False
         self._answer_by_s = None
         self._times_asked += 1
-        patient = question.barge_in is model.BargeIn.NONE
+        guarded = self._prompting.is_guarded(prompts)
+        patient = guarded or question.barge_in is model.BargeIn.NONE
         if patient:
             self._speak(prompts)
-        if self._keys.ahead and not (patient and self._speaking):
+        if self._keys.ahead and not self._is_guarded(question):
             this_time = self._times_asked
             self._type_ahead()
             if (
@@ -431,8 +473,25 @@ class Dialog:
             left_s = max(self._answer_by_s - self._now_s, LEAST_INPUT_S)
             self._do(ev.StartTimer(ev.Timer.NO_INPUT, left_s))
 
+    def _is_guarded(self, question: model.Question) -> bool:
+        """Whether something is said that nobody may interrupt."""
+        return self._speaking and (self._barge_in or question.barge_in) is model.BargeIn.NONE
+
+    def _barge_in_changed(self, barge_in: model.BargeIn | None) -> None:
+        asked = self._asked
+        self._barge_in = barge_in
+        if self._state is _State.ASKING and asked and not self._is_guarded(asked.question):
+            self._type_ahead()
+            self._run_on()
+
+    def _caller_begins(self) -> None:
+        """He speaks, or presses a key: what he has heard by now is what he answers to."""
+        mark, passed_s = self._passed or (None, None)
+        self._values.mark = mark
+        self._values.mark_time = None if passed_s is None else round(self._now_s - passed_s, 3)
+
     def _prompts_finished(self) -> None:
-        self._speaking = False
+        self._speaking, self._barge_in = False, None
         if self._state is _State.WAITING:
             self._do(ev.StartTimer(ev.Timer.WAIT, self._wait_s))
         elif self._state is _State.INTRODUCING:
@@ -450,7 +509,13 @@ class Dialog:
         expectation, filled = self._expectation(asked), forms.filled(asked, self.variables)
 
         def understand() -> Meaning | None:
-            return expectation.understand(event.words, self._values.now, filled)
+            return expectation.understand(
+                event.words,
+                self._values.now,
+                filled,
+                event.alternatives,
+                lambda meaning: self._chance(asked, meaning),
+            )
 
         if self._is_secret(asked):
             code = self._code(asked)
@@ -463,6 +528,37 @@ class Dialog:
         else:
             self._understood(meaning, "speech")
         self._run_on()
+
+    def _chance(self, asked: Asked, meaning: Meaning) -> float:
+        """What speaks for a meaning beside how it sounds: no check refuses it, and the caller has
+        not said before that it is not right."""
+        run = asked.form
+        given: list[tuple[model.Question, Value]] = []
+        if run is not None:
+            given = list(forms.values(run.form, asked.question, meaning))
+        elif isinstance(meaning, Value | model.Choice):
+            given = [(asked.question, Value(meaning.value))]
+        if not self._would_pass(run, {slot: value.value for slot, value in given}):
+            return 0.0
+        return 1.0 if run is None else forms.chance_of_denied(run, given)
+
+    def _would_pass(self, run: FormRun | None, given: Mapping[model.Question, object]) -> bool:
+        """Whether the checks of these answers hold, as far as they can be made without a secret."""
+        before = dict(self.variables)
+        self.variables.update({slot.to: value for slot, value in given.items() if slot.to})
+        try:
+            return all(
+                slot.check is None
+                or self._values.is_secret(slot.check.names)
+                or not (run is None or forms.can_be_checked(run.form, slot, self.variables))
+                or self._values.truth(slot.check)
+                for slot in given
+            )
+        except ExpressionError:
+            return True  # where the answer is kept, it is told
+        finally:
+            self.variables.clear()
+            self.variables.update(before)
 
     def _code(self, asked: Asked) -> MeaningCode:
         flow, secrets = asked.scope.flow, asked.scope.secrets
@@ -489,7 +585,7 @@ class Dialog:
 
     def _silence(self) -> None:
         if self._speaking:
-            self._speaking = False
+            self._speaking, self._barge_in = False, None
             self._do(ev.StopSpeaking())
 
     def _run_on(self) -> None:
@@ -637,7 +733,7 @@ class Dialog:
             self._note_understood(asked, shown, by, slot.to)
             checked = forms.can_be_checked(run.form, slot, self.variables)
             if self._store(slot, value.value, checked=checked):
-                run.doubtful = run.doubtful or value.confidence < forms.SURE_ENOUGH
+                run.doubtful = run.doubtful or value.confidence < bands.SURE
             else:
                 refused = refused or slot
         run.introduced = True
@@ -672,6 +768,7 @@ class Dialog:
             self._misses = 0
             return
         run.rejections += 1
+        run.denied = dict(forms.given(run, self.variables))
         if run.rejections >= asked.question.attempts:
             self._give_up(asked)
             return
@@ -683,6 +780,8 @@ class Dialog:
     def _key(self, key: str) -> None:
         if not self._keys.takes(key, self._now_s):
             return
+        if not self._keys.typed:
+            self._caller_begins()
         if self._state in (_State.INTRODUCING, _State.RECORDING):
             self._key_while_recording(key)
             return
@@ -690,7 +789,7 @@ class Dialog:
         if self._state is not _State.ASKING or asked is None:
             self._keys.ahead += key
             return
-        if asked.question.barge_in is model.BargeIn.NONE and self._speaking:
+        if self._is_guarded(asked.question):
             self._keys.ahead += key
             return
         self._take_key(key)
@@ -699,6 +798,8 @@ class Dialog:
     def _key_while_recording(self, key: str) -> None:
         """A key ends what is said before the beep; the finish key ends the recording."""
         if self._state is _State.INTRODUCING:
+            if self._barge_in is model.BargeIn.NONE:
+                return
             self._silence()
             self._begin_recording()
         elif isinstance(self._under_way, model.Record) and self._keys.is_finish(
@@ -765,9 +866,14 @@ class Dialog:
 
     def _speak(self, prompts: model.Prompts) -> None:
         said = self._prompting.spoken(prompts)
-        if said:
-            self._speaking = True
-            self._do(ev.Speak(said))
+        if not said:
+            return
+        if not self._speaking:
+            self._passed, self._barge_in = None, said[0].barge_in
+        if any(prompt.barge_in is model.BargeIn.NONE for prompt in said):
+            self._barge_in = model.BargeIn.NONE  # and what is said before it, or it would be dropped
+        self._speaking = True
+        self._do(ev.Speak(said))
 
     # Endings -------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from voicebot.flow.answers import Word
+    from voicebot.flow.answers import Alternative, Word
     from voicebot.flow.expectation import Expectation
     from voicebot.flow.model import BargeIn
 
@@ -35,6 +35,23 @@ class PromptsFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkPassed:
+    """The caller has heard what stands before a `<mark>`."""
+
+    at_s: float
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class BargeInChanged:
+    """What is said from now on may be interrupted by others than what was said before."""
+
+    at_s: float
+    barge_in: BargeIn | None
+    """As the prompt says; None: as the question does."""
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechStarted:
     """The caller began to speak, and may."""
 
@@ -47,6 +64,8 @@ class SpeechHeard:
 
     at_s: float
     words: tuple[Word, ...]
+    alternatives: tuple[Alternative, ...] = ()
+    """All ways to hear it, the most probable first; none: the engine tells of no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +141,8 @@ class CallerLeft:
 Event: TypeAlias = (
     Answered
     | PromptsFinished
+    | MarkPassed
+    | BargeInChanged
     | SpeechStarted
     | SpeechHeard
     | SpeechLost
@@ -152,6 +173,8 @@ class Prompt:
     language: str
     file: Path | None = None
     secret: bool = False
+    barge_in: BargeIn | None = None
+    """Who may interrupt it; None: as the question says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,14 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final
 
-from voicebot.flow.answers import UNKNOWN, Still, Word, either, words
+from voicebot.flow import bands
+from voicebot.flow.answers import UNKNOWN, Alternative, Claim, Still, Word, either, words
+from voicebot.flow.bands import Bands
 from voicebot.flow.correcting import is_bare_number, is_doubtful
 from voicebot.flow.filling import Cut, Cutter, Slot
 from voicebot.flow.heard import Heard, gapless, surety, within
 from voicebot.flow.heard import kept as kept_words
-from voicebot.flow.keypad import Entry, entry_of
+from voicebot.flow.keypad import LEAST_PHONE_DIGITS, Entry, entry_of
 from voicebot.flow.linking import Linking, linking
 from voicebot.flow.meaning import Filled, Meaning, More, Settled, Value
 from voicebot.flow.model import (
@@ -31,22 +33,15 @@ from voicebot.flow.model import (
     Question,
     Spelling,
     Universal,
+    Wants,
 )
 from voicebot.flow.options import Options
 from voicebot.flow.spoken import Language, language_of
 from voicebot.flow.typed import Typed, typed_of
+from voicebot.flow.weighing import Chance, Reading, weighed
 from voicebot.flow.wording import Confirming, Wording
 
-__all__ = ["SURE", "Expectation", "Filled", "Meaning", "More", "Settled", "Value"]
-
-SURE: Final = 0.5
-"""A word below this confidence counts as not understood.  Measured with the shipped model: words
-forced onto out-of-grammar speech come mostly below, right ones at 0.9 and more."""
-
-LIKELY: Final = 0.3
-"""So sure a word of a form's answer has to be where most words are surely heard and all of them
-make sense together: among the thousands of phrases of a form the right word shares its probability
-with many that are like it.  Its value is as unsure as it is, and confirmed `by_confidence`."""
+__all__ = ["Expectation", "Filled", "Meaning", "More", "Settled", "Value"]
 
 STRANGE_WORDS: Final = 2
 """A value counts amid so many words that nobody asked for, and as many more as it has itself."""
@@ -84,7 +79,7 @@ class Expectation:
         """Make now what is otherwise made when the question is first asked: up to a tenth of a
         second for the first form of a process, which no other call should wait for."""
         self.still("")
-        _ = self.grammar, self._entry, self._cutter
+        _ = self._vocabulary, self._entry, self._cutter
 
     # What is made of the question -------------------------------------------------------------
 
@@ -156,15 +151,15 @@ class Expectation:
     @cached_property
     def _cutter(self) -> Cutter:
         language = self._language
-        corrections = language.corrections if self._others else ()
         names = {slot.name for slot in self._slots}
         asked = self._question.to or ""
         return Cutter(
             self._slots,
             asked if asked in names else None,
             self._linking,
-            corrections,
+            language.corrections,
             frozenset(language.sounds_like),
+            alone=not self._others,
         )
 
     @cached_property
@@ -188,7 +183,16 @@ class Expectation:
             values = tuple(slot for slot in self._slots if slot.name)
             return Confirming(answers, values, language.corrections, language, linking).phrases()
         corrections = language.corrections if self._others else ()
-        return Wording(answers, self._slots, corrections, language, linking).phrases()
+        plain = self._question.to and not self._others and not _is_yes_no(self._question)
+        names = [p for p, one in self._options.phrases if plain and isinstance(one, Choice)]
+        return Wording(answers, self._slots, corrections, language, linking, names).phrases()
+
+    @cached_property
+    def _vocabulary(self) -> frozenset[str] | None:
+        """The words of the grammar; None: all."""
+        if self.grammar is None:
+            return None
+        return frozenset(word for phrase in set(self.grammar) for word in phrase.split())
 
     # Speech -----------------------------------------------------------------------------------
 
@@ -203,10 +207,12 @@ class Expectation:
         """
         if self._choices and self.grammar is not None and not text:
             return Still.NOTHING
-        heard = kept_words([Word(word) for word in text.split()], self._language, SURE)
+        heard = kept_words([Word(word) for word in text.split()], self._language, bands.SURE_WORD)
         if all(word.text == UNKNOWN for word in heard):
             return Still.OPEN if self._takes_anything else Still.OUTSIDE
         by_options = self._beside.still(gapless(heard))
+        if by_options is Still.OUTSIDE and self._beside.spot(gapless(heard)) is not None:
+            by_options = Still.ENOUGH  # "the blue one": an answer stands out
         if self._takes_anything:
             return Still.COMPLETE if by_options is Still.COMPLETE else Still.OPEN
         if not self._slots:
@@ -221,12 +227,30 @@ class Expectation:
         cuts = self._cutter.cut(said, now, before, strict=True)
         best = cuts.best
         if best is None or unknown > _most_unknown(best):
-            return Still.PREFIX if cuts.goes_on else self._still_amid(heard, now, before)
+            goes_on = cuts.goes_on or self._is_short(heard)
+            return Still.PREFIX if goes_on else self._still_amid(heard, now, before)
         if self._confirms and is_bare_number(best, said, self._language):
             return Still.PREFIX
         missing = self._missing(best, filled)
-        relevant = missing | best.filled.keys() | {self._question.to or ""}
-        return Still.EXTENDABLE if missing or cuts.longer_than(best) & relevant else Still.COMPLETE
+        asked = self._question.to or ""
+        if best.corrects and not self._confirms:
+            return Still.EXTENDABLE
+        if cuts.longer_than(best) & (missing | best.filled.keys() | {asked}):
+            in_groups = best.spans[-1].slot.kind in (Digits, Spelling)
+            return Still.SERIES if in_groups else Still.EXTENDABLE
+        if not missing:
+            return Still.COMPLETE
+        # "Tuesday at" goes on, and so may a "no" that says what is to be corrected.
+        goes_on = best.spans[-1].end < len(said) or self._confirms
+        return Still.ENOUGH if asked in best.filled and not goes_on else Still.EXTENDABLE
+
+    def _is_short(self, heard: Heard) -> bool:
+        """Whether these are fewer words than the digits or letters that are asked for: one that was
+        not understood may be one of them, and what is missing is still to come."""
+        least = _least_digits(self._question.wants)
+        if len(heard) >= least:
+            return False
+        return any(word.text in slot.content for slot in self._slots[:1] for word in heard)
 
     def _still_amid(self, heard: Heard, now: datetime | None, filled: Collection[str]) -> Still:
         """Of an utterance with words that nobody asked for: whether it ends with a value."""
@@ -255,15 +279,72 @@ class Expectation:
         """Whether nothing was said, or only what carries no answer, as a "please" that comes late."""
         return all(word.text in self._language.fillers for word in heard)
 
+    def claim(self, text: str, *, filled: Collection[str] | None = None) -> Claim:
+        """Whom these words (of a partial result, too) are for.
+
+        Args:
+            filled: as for `still`.
+        """
+        heard, vocabulary = text.split(), self._vocabulary
+        known = [word for word in heard if word != UNKNOWN]
+        if vocabulary is not None:
+            known = [word for word in known if word in vocabulary]
+        said = [word for word in known if word not in self._language.fillers]
+        if not said:
+            return Claim.HESITATION if known else Claim.NONE
+        still = self.still(text, filled=filled)
+        if still not in (Still.NOTHING, Still.OUTSIDE, Still.OPEN):
+            return Claim.ANSWER
+        # One is what noises are heard as; other talk is heard as some amid unknown sounds.
+        if len(said) == 1 or len(heard) > len(known) + 1:
+            return Claim.HESITATION
+        return Claim.ANSWER if still is Still.OPEN else Claim.WORDS
+
     def understand(
-        self, heard: Sequence[Word], now: datetime, filled: Collection[str] = ()
+        self,
+        heard: Sequence[Word],
+        now: datetime,
+        filled: Collection[str] = (),
+        alternatives: Sequence[Alternative] = (),
+        chance: Chance = lambda _: 1.0,
     ) -> Meaning | None:
         """The meaning of an utterance, or None when it is not an answer.
 
         Args:
             filled: slots of the form that already have a value.
+            alternatives: all ways to hear it; none: as it was heard is all there is.
+            chance: what else is known of a meaning.
         """
-        kept = kept_words(heard, self._language, SURE)
+        if not alternatives:
+            return self._read(heard, now, filled)
+        return weighed(self.readings(alternatives, now, filled), chance, self.bands)
+
+    @property
+    def bands(self) -> Bands:
+        """How sure an answer to this question has to be."""
+        if self._confirms:
+            return bands.CORRECTIONS
+        is_string = isinstance(self._wants, Digits | Phone | Spelling)
+        return bands.STRINGS if is_string and not self._others else bands.ANSWERS
+
+    def readings(
+        self, alternatives: Sequence[Alternative], now: datetime, filled: Collection[str] = ()
+    ) -> list[Reading]:
+        """What each way to hear an utterance means, and how probable that is."""
+        found = []
+        for one in alternatives:
+            meaning = self._read(tuple(map(Word, one.words)), now, filled)
+            nonsense = meaning is None and UNKNOWN not in one.words
+            share = one.probability * bands.NONSENSE if nonsense else one.probability
+            found.append((meaning, share))
+        whole = sum(share for _, share in found) or 1.0
+        return [(meaning, share / whole) for meaning, share in found]
+
+    def _read(
+        self, heard: Sequence[Word], now: datetime, filled: Collection[str]
+    ) -> Meaning | None:
+        """What these words mean."""
+        kept = kept_words(heard, self._language, bands.SURE_WORD)
         if self._confirms and self._hardly_corrects(heard, now, filled):
             return None
         meaning = self._likely(heard, now, filled) or self._values(kept, now, filled, strict=True)
@@ -283,8 +364,8 @@ class Expectation:
 
         A digit is never guessed: any other would make as much sense.
         """
-        kept = kept_words(heard, self._language, LIKELY)
-        unsure = [word.text for word in kept if word.confidence < SURE]
+        kept = kept_words(heard, self._language, bands.LIKELY_WORD)
+        unsure = [word.text for word in kept if word.confidence < bands.SURE_WORD]
         if not self._others or not unsure or len(unsure) * 2 > len(kept) or UNKNOWN in unsure:
             return None
         meaning = self._values(kept, now, filled, strict=True)
@@ -298,7 +379,7 @@ class Expectation:
     ) -> bool:
         """Whether something is said to a confirmation that may be a correction, or may be a yes or
         no that was misheard: to ask again costs less than a value that is changed, or all of them."""
-        kept = kept_words(heard, self._language, LIKELY)
+        kept = kept_words(heard, self._language, bands.LIKELY_WORD)
         said, _ = within(kept)
         best = self._cutter.cut(said, now, filled, strict=False).best
         return best is not None and is_doubtful(best, kept, self._language)
@@ -306,7 +387,9 @@ class Expectation:
     def _free_text(self, known: Sequence[Word]) -> Meaning | None:
         bare = tuple(
             word.text
-            for word in kept_words([Word(word.text) for word in known], self._language, SURE)
+            for word in kept_words(
+                [Word(word.text) for word in known], self._language, bands.SURE_WORD
+            )
         )
         universal = self._options.exact(bare)
         if universal is not None or not known:
@@ -383,6 +466,16 @@ class Expectation:
 def _is_yes_no(question: Question) -> bool:
     wants = question.wants
     return isinstance(wants, Choices) and any(isinstance(c.value, bool) for c in wants.choices)
+
+
+def _least_digits(wants: Wants) -> int:
+    match wants:
+        case Digits() | Spelling():
+            return wants.min_length
+        case Phone():
+            return LEAST_PHONE_DIGITS
+        case _:
+            return 0
 
 
 def _most_unknown(cut: Cut) -> int:

@@ -21,7 +21,7 @@ from voicebot.flow.yamlfile import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-CALL_NAMES: Final = ("id", "caller", "called", "started", "language", "node")
+CALL_NAMES: Final = ("id", "caller", "called", "started", "language", "node", "mark", "mark_time")
 """What `call.NAME` may be."""
 
 FUNCTIONS: Final[Mapping[str, tuple[int, int]]] = {

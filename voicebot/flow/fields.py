@@ -27,6 +27,7 @@ from voicebot.flow.yamlfile import Finding, Mark, Node, Severity, did_you_mean
 
 _Parsed = TypeVar("_Parsed")
 
+PROMPT: Final = ("prompt", "file", "text", "barge_in")
 KEYS: Final = "0123456789*#ABCD"
 RESERVED: Final = ("call", "true", "false", "null")
 TAG: Final = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?-([A-Z]{2}|[0-9]{3})")
@@ -134,17 +135,24 @@ class Fields:
         if translations is not None:
             said = {tag: self._prompt(text) for tag, text in translations}
             return model.Translated({t: p for t, p in said.items() if p is not None}, node.mark)
-        keys = self.fields(node, "a prompt", ("prompt", "file", "text"))
+        keys = self.fields(node, "a prompt", PROMPT)
+        barge_in = self.barge_in(keys["barge_in"]) if "barge_in" in keys else None
         if "prompt" in keys:
-            return model.PromptRef(self.text(keys["prompt"], "prompt"), keys["prompt"].mark)
+            name = self.text(keys["prompt"], "prompt")
+            return model.PromptRef(name, keys["prompt"].mark, barge_in)
         if "file" in keys:
             if "text" not in keys:
                 self.missing(node, "a sound file needs `text:`, the words that are in it")
             path = self.path.parent / self.text(keys["file"], "file")
             words = self.template(keys["text"]) if "text" in keys else literal("…")
-            return model.FilePrompt(path, words, keys["file"].mark)
+            return model.FilePrompt(path, words, keys["file"].mark, barge_in)
+        if "text" in keys:
+            return model.TextPrompt(self.template(keys["text"]), keys["text"].mark, barge_in)
         self.missing(node, "a prompt is a text, {prompt: name} or {file: path, text: words}")
         return None
+
+    def barge_in(self, node: Node) -> model.BargeIn:
+        return model.BargeIn(self.one_of(node, "barge_in", tuple(model.BargeIn)))
 
     # Languages -----------------------------------------------------------------------------
 

@@ -4,18 +4,20 @@ Knows slots with their ears, the small words between values, and how good a cut 
 questions, universals, keys or what the values are for.
 
 A cut takes the words one after another: as a value of a slot that has none yet, as a value that is
-denied ("not Monday"), as what opens a correction, as a small word, or, unless it is strict, as a
-word that nobody asked for.  Every cut has a score; of those that come to the same place with the
-same slots filled only the best goes on.
+denied ("not Monday"), as what opens a correction ("Monday, no, Tuesday"), behind which a value takes
+the place of an earlier one, as a small word, or, unless it is strict, as a word that nobody asked
+for.  Every cut has a score; of those that come to the same place with the same slots filled only
+the best goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, TypeAlias
 
+from voicebot.flow import model
 from voicebot.flow.answers import UNKNOWN, Phrase
 from voicebot.flow.linking import Linking
 from voicebot.flow.spoken.hear import Reading
@@ -75,6 +77,8 @@ class Cut:
     strange: int = 0
     """Words, or unknown sounds, that nobody asked for."""
     dropped: frozenset[str] = frozenset()
+    corrects: bool = False
+    """It ends with what opens a correction, or with that and small words."""
 
     @property
     def covered(self) -> int:
@@ -91,11 +95,13 @@ class Cut:
         denied = {span.slot.name for span in self.spans if span.denied}
         doubt = any(word in span.slot.content for span in self.spans for word in self.dropped)
         rambling = len(self.dropped) > self.covered
-        return bool(filled) and denied <= filled.keys() and not doubt and not rambling
+        retracted = self.corrects and self.spans[-1].value is True  # "yes, no"
+        unclear = doubt or rambling or retracted
+        return bool(filled) and denied <= filled.keys() and not unclear
 
 
-_Key: TypeAlias = "frozenset[tuple[str, bool]]"
-"""The slots that have a value, and those that have a denied one."""
+_Key: TypeAlias = "tuple[frozenset[tuple[str, bool]], bool]"
+"""The slots that have a value, and those that have a denied one; whether the next one corrects."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,12 +118,14 @@ class Cutter:
     linking: Linking
     corrections: tuple[Phrase, ...]
     soundalikes: frozenset[str]
+    alone: bool = False
+    """The question stands alone: what opens a correction does so behind a value only."""
 
     def cut(
         self, words: Phrase, now: datetime | None, filled: Collection[str], *, strict: bool
     ) -> Cuts:
         """All that an utterance may be."""
-        work = _Work(self, words, now, self._favours(words, filled), strict)
+        work = _Work(self, words, now, self._favours(words, filled), filled, strict)
         return work.cuts()
 
     def _favours(self, words: Phrase, filled: Collection[str]) -> dict[str, int]:
@@ -155,7 +163,7 @@ class Cuts:
         """Slots of which a longer value may come in the place of a cut's last one."""
         last = cut.spans[-1]
         before = {span.slot.name for span in cut.spans[:-1] if not span.denied}
-        return self.longer.get(last.start, frozenset()) - before
+        return self.longer.get(last.start, frozenset()) - (before - {last.slot.name})
 
     @property
     def goes_on(self) -> bool:
@@ -172,6 +180,7 @@ class _Work:
         words: Phrase,
         now: datetime | None,
         favours: Mapping[str, int],
+        filled: Collection[str],
         strict: bool,
     ) -> None:
         self._cutter = cutter
@@ -179,13 +188,14 @@ class _Work:
         self._words = words
         self._now = now
         self._favours = favours
+        self._filled = filled
         self._strict = strict
         self._longer: dict[int, frozenset[str]] = {}
         self._reached: list[dict[_Key, Cut]] = [{} for _ in range(len(words) + 1)]
 
     def cuts(self) -> Cuts:
         if len(self._words) <= MOST_WORDS:
-            self._reached[0][frozenset()] = Cut()
+            self._reached[0][frozenset(), False] = Cut()
         for at in range(len(self._words)):
             if self._reached[at]:
                 self._step(at)
@@ -195,14 +205,24 @@ class _Work:
     def _step(self, at: int) -> None:
         cuts = self._reached[at]
         spans, longer = self._spans(at)
-        if any((name, False) not in key for name in longer for key in cuts):
+        if any(corrects or (name, False) not in had for name in longer for had, corrects in cuts):
             self._longer[at] = longer
         for key, cut in cuts.items():
             for span in spans:
-                marked = (span.slot.name, span.denied)
-                if marked not in key:
-                    self._reach(span.end, key | {marked}, self._with(cut, span))
+                if self._may_be(span, key, cut):
+                    marked = (span.slot.name, span.denied)
+                    self._reach(span.end, (key[0] | {marked}, False), self._with(cut, span))
             self._pass_over(at, key, cut)
+
+    def _may_be(self, span: Span, key: _Key, cut: Cut) -> bool:
+        """Whether a value may stand behind what a cut has so far."""
+        had, corrects = key
+        name = span.slot.name
+        if (name, span.denied) in had:
+            return corrects and not span.denied and _replaces(span, cut.filled[name])
+        # In Spanish a "no" denies as well, but nobody denies what he has not said before.
+        denies = span.denied and cut.spans and name not in self._filled
+        return not (denies and self._cutter.opens_correction(self._words, span.start))
 
     def _reach(self, at: int, key: _Key, cut: Cut) -> None:
         known = self._reached[at].get(key)
@@ -252,6 +272,8 @@ class _Work:
         score = cut.score + _VALUE + _WORD * (span.end - span.start)
         if not span.denied:
             score += self._favours.get(span.slot.name, 0) + self._cue(span)
+        if cut.corrects and span.slot is cut.spans[-1].slot:
+            score += _FAVOURITE
         sounds = self._cutter.soundalikes
         score += _SOUNDALIKE * sum(word in sounds for word in self._words[span.start : span.end])
         return Cut(score, (*cut.spans, span), cut.strange, cut.dropped)
@@ -273,15 +295,26 @@ class _Work:
     # Other words ---------------------------------------------------------------------------
 
     def _pass_over(self, at: int, key: _Key, cut: Cut) -> None:
+        had = key[0]
         opens = self._cutter.opens_correction(self._words, at)
-        if opens:
-            better = Cut(cut.score + _CORRECTION * opens, cut.spans, cut.strange, cut.dropped)
-            self._reach(at + opens, key, better)
+        if opens and (cut.spans or not self._cutter.alone):
+            score = cut.score + _CORRECTION * opens
+            # Before any value it is an earlier answer that is corrected.
+            behind = bool(cut.spans)
+            self._reach(at + opens, (had, behind), replace(cut, score=score, corrects=behind))
         word = self._words[at]
         if word in self._linking.leads:
-            self._reach(at + 1, key, Cut(cut.score - 1, cut.spans, cut.strange, cut.dropped))
+            self._reach(at + 1, key, replace(cut, score=cut.score - 1))
         elif not self._strict and not (word in self._linking.denials and self._begins(at + 1)):
             drops = any(word in slot.content for slot in self._cutter.slots)
             dropped = cut.dropped | {word} if drops else cut.dropped
             score = cut.score + (_DROPPED if drops else _STRANGE)
-            self._reach(at + 1, key, Cut(score, cut.spans, cut.strange + 1, dropped))
+            self._reach(at + 1, (had, False), Cut(score, cut.spans, cut.strange + 1, dropped))
+
+
+def _replaces(span: Span, earlier: Span) -> bool:
+    """Whether a value may take the place of an earlier one: "four five six seven, no, eight" does
+    not say how much of it was wrong."""
+    if span.slot.kind not in (model.Digits, model.Phone, model.Spelling):
+        return True
+    return len(str(span.value)) == len(str(earlier.value))

@@ -6,22 +6,31 @@ the dialogue: what it decides are pure functions of a form and the variables.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
 
 from voicebot.flow import model
 from voicebot.flow.meaning import Filled, Meaning, Value
 from voicebot.flow.stack import Asked, FormRun
-
-SURE_ENOUGH: Final = 0.85
-"""`confirm: by_confidence` asks when a value was heard less surely.  The report of the shipped model:
-0.8 to 0.9 is a sensible threshold."""
 
 
 def filled(asked: Asked, variables: Mapping[str, object]) -> tuple[str, ...]:
     """The slots that have a value already."""
     slots = asked.form.form.slots if asked.form is not None else ()
     return tuple(s.to for s in slots if s.to and variables.get(s.to) is not None)
+
+
+def given(run: FormRun, variables: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    """The values that a form has."""
+    names = (slot.to for slot in run.form.slots if slot.to)
+    yield from ((name, variables[name]) for name in names if variables.get(name) is not None)
+
+
+def chance_of_denied(run: FormRun, values: Sequence[tuple[model.Question, Value]]) -> float:
+    """How probable these values still are: of n values that were together not right, each is the
+    wrong one once in n times at least."""
+    again = [slot for slot, value in values if run.denied.get(slot.to or "") == value.value]
+    right = 1 - 1 / len(run.denied) if run.denied else 1.0
+    return right ** len(again)
 
 
 def next_question(run: FormRun, variables: Mapping[str, object]) -> model.Question | None:

@@ -6,6 +6,7 @@ Knows type-ahead, and the finish key that comes late.  Must not know what keys m
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Final
 
 MOST_KEYS: Final = 200
@@ -30,6 +31,12 @@ class KeyBuffer:
         """Keys pressed before their question was asked."""
         self._judge = judge
         self._stray_finish: tuple[str, float] | None = None
+
+    def copied(self, judge: Judge) -> KeyBuffer:
+        """One with the same keys in it."""
+        other = copy(self)
+        other._judge = judge  # noqa: SLF001 - one of us
+        return other
 
     def takes(self, key: str, now_s: float) -> bool:
         """Whether a pressed key counts: not one too many, nor a finish key that came late."""

@@ -20,6 +20,12 @@ class Linking:
 
     leads: frozenset[str]
     """Words that say nothing beside a value ("the", "it's")."""
+    requests: tuple[Phrase, ...]
+    """What leads in to a choice beside the language's lead-ins; the recogniser is not told."""
+    tails: frozenset[str]
+    """Words that say nothing behind a choice ("the red one")."""
+    one: str
+    """The tail that the recogniser is told; empty: none."""
     denials: frozenset[str]
     """Words that deny the value behind them ("not Monday")."""
     cues: Mapping[str, frozenset[type]]
@@ -53,8 +59,15 @@ def _sayings(**texts: list[str]) -> Mapping[type | None, tuple[Phrase, ...]]:
 _ENGLISH: Final = Linking(
     leads=frozenset(
         "the it's it is its that's that at on in by around about for of a an and to my be i i'm "
-        "we're say let's would like make well so then number time day date code then with".split()
+        "we're say let's would like make well so then number time day date code with hi hello".split()
     ),
+    requests=_phrases(
+        "i'll take", "i will take", "i'll have", "i'll go with", "give me", "let me have",
+        "i'd prefer", "i prefer", "can i have", "can i get", "can you tell me", "tell me",
+        "i have a question about", "i'm calling about", "put me through to",
+    ),
+    tails=frozenset("one ones thanks thank you then option".split()),
+    one="one",
     denials=frozenset({"not"}),
     cues=_cues(
         Time="at around about time", Date="on day date", Number="for",
@@ -74,8 +87,16 @@ _ENGLISH: Final = Linking(
 _GERMAN: Final = Linking(
     leads=frozenset(
         "der die das den dem es ist das ist's ein eine einen am um im in gegen für auf und zu zum "
-        "meine mein ich hätte gern gerne also dann nummer zeit tag datum mit von ab bitte".split()
+        "meine mein ich hätte gern gerne also dann nummer zeit tag datum mit von ab bitte "
+        "hallo guten".split()
     ),
+    requests=_phrases(
+        "ich nehme", "geben sie mir", "nehmen wir", "ich hab eine frage zu",
+        "ich habe eine frage zu", "ich rufe an wegen", "es geht um", "können sie mir sagen",
+        "verbinden sie mich mit",
+    ),
+    tails=frozenset("danke vielen dank dann gern gerne".split()),
+    one="",
     denials=frozenset({"nicht"}),
     cues=_cues(
         Time="um gegen ab", Date="am den tag datum", Number="für", Digits="code pin",
@@ -92,8 +113,14 @@ _GERMAN: Final = Linking(
 _SPANISH: Final = Linking(
     leads=frozenset(
         "el la los las lo es son un una a al de del en para por y mi que sea quiero quisiera "
-        "número hora día fecha entonces pues con sobre".split()
+        "número hora día fecha entonces pues con sobre hola".split()
     ),
+    requests=_phrases(
+        "me quedo con", "prefiero", "elijo", "deme", "póngame con", "tengo una pregunta sobre",
+        "llamo por", "puede decirme", "se trata de",
+    ),
+    tails=frozenset("por favor gracias entonces".split()),
+    one="",
     denials=frozenset({"no"}),
     cues=_cues(
         Time="las la sobre hora", Date="el día fecha", Number="para", Digits="código pin",
@@ -107,7 +134,7 @@ _SPANISH: Final = Linking(
     counting=_phrases("para dos", "para cuatro", "para dos personas", "una mesa para dos"),
 )  # fmt: skip
 
-_NONE: Final = Linking(frozenset(), frozenset(), {}, {}, ())
+_NONE: Final = Linking(frozenset(), (), frozenset(), "", frozenset(), {}, {}, ())
 
 _BY_CODE: Final = {"en": _ENGLISH, "de": _GERMAN, "es": _SPANISH}
 

@@ -46,6 +46,8 @@ class TextPrompt:
 
     text: Template
     mark: Mark
+    barge_in: BargeIn | None = None
+    """Who may interrupt it; None: as the question says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class FilePrompt:
     path: Path
     text: Template
     mark: Mark
+    barge_in: BargeIn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class PromptRef:
 
     name: str
     mark: Mark
+    barge_in: BargeIn | None = None
+    """None: as the variation says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -357,6 +357,4 @@ class Questions:
         return model.Handler(way, node.mark)
 
     def _barge_in(self, node: Node | None) -> model.BargeIn:
-        if node is None:
-            return model.BargeIn.SPEECH
-        return model.BargeIn(self._fields.one_of(node, "barge_in", tuple(model.BargeIn)))
+        return model.BargeIn.SPEECH if node is None else self._fields.barge_in(node)

@@ -73,12 +73,11 @@ def _definitions() -> Schema:
 
 
 def _of_words() -> Schema:
-    prompt = _object(
-        "prompt", ("prompt", "file", "text"), dict.fromkeys(("prompt", "file", "text"), _TEXT)
-    )
+    keys = {**dict.fromkeys(fields.PROMPT, _TEXT), "barge_in": _barge_in()}
+    prompt = _object("prompt", fields.PROMPT, keys)
     prompt["oneOf"] = [
-        {"required": ["prompt"], "maxProperties": 1},
-        {"required": ["file", "text"]},
+        {"required": ["prompt"], "propertyNames": {"enum": ["prompt", "barge_in"]}},
+        {"required": ["text"], "propertyNames": {"enum": ["file", "text", "barge_in"]}},
     ]
     texts = {"anyOf": [_TEXT, _list(_TEXT)]}
     return {
@@ -152,7 +151,7 @@ def _defaults() -> Schema:
 def _common() -> Schema:
     return {
         "say": _ref("prompts"),
-        "barge_in": {"enum": [str(who) for who in BargeIn]},
+        "barge_in": _barge_in(),
         "no_input": _ref("byAttempt"),
         "no_match": _ref("byAttempt"),
         "retry": _ref("byAttempt"),
@@ -163,6 +162,10 @@ def _common() -> Schema:
         "max_speech": _ref("duration"),
         "inter_digit": _ref("duration"),
     }
+
+
+def _barge_in() -> Schema:
+    return {"enum": [str(who) for who in BargeIn]}
 
 
 def _of_questions() -> Schema:

@@ -35,7 +35,11 @@ ABOUT: Final[Mapping[tuple[str, str], str]] = {
     # Prompts.
     ("prompt", "prompt"): "The name of a prompt in `prompts:`.",
     ("prompt", "file"): "A WAV of any rate, relative to this file.",
-    ("prompt", "text"): "The words that are in the sound file.",
+    ("prompt", "text"): "What is said; of a sound file, the words that are in it.",
+    (
+        "prompt",
+        "barge_in",
+    ): "Who may interrupt it: speech, keys, or none; by default as the question says.",
     # Ways on.
     ("", "goto"): "The node to go on with.",
     ("", "do"): "Steps to do; then `then`, or the steps behind the question.",

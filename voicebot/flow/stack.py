@@ -7,9 +7,9 @@ time or what a step does.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias, TypeVar, cast
 
 from voicebot.flow import model
 from voicebot.flow.expressions import ExpressionError
@@ -43,13 +43,17 @@ class Frame:
     scope: Scope
 
 
+_Place: TypeAlias = "tuple[model.Block, int, Asked | None, Scope]"
+"""What a frame holds."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
     """A question with the place it was asked at, so that `repeat` can come back."""
 
     question: model.Question
     form: FormRun | None
-    frames: tuple[tuple[model.Block, int, Asked | None, Scope], ...]
+    frames: tuple[_Place, ...]
     scopes: tuple[tuple[Scope, str], ...]
 
     @property
@@ -71,15 +75,21 @@ class FormRun:
     doubtful: bool = False
     """A value in it was not heard surely."""
     rejections: int = 0
-    """How often the caller said that it is not right."""
+    """How often the caller said that it is not right …"""
+    denied: Mapping[str, object] = field(default_factory=dict)
+    """… and the values that it was last said of."""
 
 
 class Stack:
     """The frames of a call and its scopes, the innermost last."""
 
-    def __init__(self, flow: model.Flow) -> None:
-        self._frames: list[Frame] = []
-        self._scopes = [Scope(flow, dict(flow.variables), set(flow.secrets), 0, None, flow.start)]
+    def __init__(self, scopes: list[Scope], frames: list[Frame]) -> None:
+        self._scopes, self._frames = scopes, frames
+
+    @classmethod
+    def of(cls, flow: model.Flow) -> Stack:
+        """That of a call that has not begun."""
+        return cls([Scope(flow, dict(flow.variables), set(flow.secrets), 0, None, flow.start)], [])
 
     @property
     def scope(self) -> Scope:
@@ -188,6 +198,18 @@ class Stack:
             self._scopes.pop()
         del self._frames[scope.base :]
 
+    # What would be ---------------------------------------------------------------------------
+
+    def copied(self, asked: Asked | None) -> tuple[Stack, Asked | None]:
+        """A stack of its own that stands where this one does, and the open question on it."""
+        copies = _Copies()
+        frames = [(f.block, f.at, f.owner, f.scope) for f in self._frames]
+        stack = Stack(
+            [copies.scope(scope) for scope in self._scopes],
+            [Frame(*copies.frame(frame)) for frame in frames],
+        )
+        return stack, copies.asked(asked)
+
     # Questions -----------------------------------------------------------------------------
 
     def asked(self, question: model.Question, form: FormRun | None) -> Asked:
@@ -202,3 +224,52 @@ class Stack:
         self._scopes = [scope for scope, _ in asked.scopes]
         for scope, node in asked.scopes:
             scope.node = node
+
+
+_Part = TypeVar("_Part")
+
+
+class _Copies:
+    """Copies of what changes in a call: each part once, so that what was one stays one.
+
+    The flow itself is shared, since nobody changes it.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[int, object] = {}
+
+    def scope(self, scope: Scope) -> Scope:
+        return self._once(
+            scope,
+            lambda: replace(
+                scope,
+                # A called node has the variables of its flow.
+                variables=self._once(scope.variables, lambda: dict(scope.variables)),
+                secrets=self._once(scope.secrets, lambda: set(scope.secrets)),
+            ),
+        )
+
+    def frame(self, frame: _Place) -> _Place:
+        block, at, owner, scope = frame
+        return block, at, self.asked(owner), self.scope(scope)
+
+    def asked(self, asked: Asked | None) -> Asked | None:
+        if asked is None:
+            return None
+        return self._once(
+            asked,
+            lambda: Asked(
+                asked.question,
+                None if asked.form is None else self._form(asked.form),
+                tuple(map(self.frame, asked.frames)),
+                tuple((self.scope(scope), node) for scope, node in asked.scopes),
+            ),
+        )
+
+    def _form(self, run: FormRun) -> FormRun:
+        return self._once(run, lambda: replace(run))
+
+    def _once(self, part: _Part, make: Callable[[], _Part]) -> _Part:
+        if id(part) not in self._made:
+            self._made[id(part)] = make()
+        return cast("_Part", self._made[id(part)])

@@ -17,11 +17,11 @@ from voicebot.flow.answers import ANY, Phrase, fit
 from voicebot.flow.keypad import LEAST_PHONE_DIGITS, MOST_PHONE_DIGITS, is_entry, within
 from voicebot.flow.spoken import Language, hear
 from voicebot.flow.spoken.hear import Grammar, Reading
+from voicebot.flow.spoken.numbers import digits, number_goes_on
 
 # Any day: what is complete depends on few.
 _SOME_DAY: Final = datetime(2027, 3, 1)
-_TENS: Final = 10
-_LEAST_TENS: Final = 20
+_TEN: Final = 10
 
 
 class Typed(Protocol):
@@ -114,8 +114,8 @@ class Heard:
     grammar: Grammar
     fits: Callable[[str | float], bool] = lambda _: True
     """Whether the question wants that value."""
-    full: Callable[[str | float], bool] = lambda _: False
-    """Whether nothing that begins with that value can be wanted."""
+    full: Callable[[Phrase, str | float], bool] = lambda *_: False
+    """Whether nothing that begins with these words, which are that value, can be wanted."""
     shape: Grammar | None = None
     """Reads what may be a value on another day; None: as `grammar` does."""
 
@@ -132,7 +132,7 @@ class Heard:
         if reading.value is None:
             return reading
         value = reading.value if self.fits(reading.value) else None
-        return Reading(value, reading.longer and not self.full(reading.value))
+        return Reading(value, reading.longer and not self.full(words, reading.value))
 
 
 @lru_cache(maxsize=64)
@@ -154,7 +154,7 @@ def _digits(wants: model.Digits, language: Language) -> Heard:
     return Heard(
         hear.digits(language),
         lambda value: is_entry(str(value), wants),
-        lambda value: most is not None and len(str(value)) >= most,
+        lambda _, value: most is not None and len(str(value)) >= most,
         in_pieces=True,
     )
 
@@ -162,14 +162,13 @@ def _digits(wants: model.Digits, language: Language) -> Heard:
 def _number(wants: model.Number, language: Language) -> Heard:
     most = wants.most
 
-    def full(value: str | float) -> bool:
-        """Behind a number comes what multiplies it ("two hundred"), or, after a round one, a
-        smaller one ("twenty five")."""
+    def full(words: Phrase, value: str | float) -> bool:
+        """More words make it larger ("three thousand", "four", "hundred"), and one more digit makes
+        it ten times as large."""
         if most is None:
             return False
-        number = int(value)
-        adds = number % _TENS == 0 and number >= _LEAST_TENS and number < most
-        return number * _TENS > most and not adds
+        spelt = digits(words, language) is not None and int(value) * _TEN <= most
+        return not spelt and not number_goes_on(words, language, most)
 
     return Heard(
         hear.number(language), lambda value: within(float(value), wants), full, in_pieces=True
@@ -183,7 +182,7 @@ def _phone(language: Language) -> Heard:
     return Heard(
         hear.phone(language),
         lambda value: LEAST_PHONE_DIGITS <= size(value) <= MOST_PHONE_DIGITS,
-        lambda value: size(value) >= MOST_PHONE_DIGITS,
+        lambda _, value: size(value) >= MOST_PHONE_DIGITS,
         in_pieces=True,
     )
 
@@ -193,6 +192,6 @@ def _spelling(wants: model.Spelling, language: Language) -> Heard:
     return Heard(
         hear.spelling(language),
         lambda value: least <= len(str(value)) and (most is None or len(str(value)) <= most),
-        lambda value: most is not None and len(str(value)) >= most,
+        lambda _, value: most is not None and len(str(value)) >= most,
         in_pieces=True,
     )

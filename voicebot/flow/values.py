@@ -7,6 +7,7 @@ value is said.  Must not know steps, questions or actions.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -62,6 +63,16 @@ class Values:
         self.now_s = 0.0
         self.left_at: str | None = None
         """The node in which the caller left."""
+        self.mark: str | None = None
+        """The last one that the caller had heard when he began to speak or to press keys."""
+        self.mark_time: float | None = None
+        """How many seconds before."""
+
+    def copied(self, stack: Stack, verdicts: Verdicts) -> Values:
+        """The same for a call that stands where this one does."""
+        other = copy(self)
+        other._stack, other._verdicts = stack, verdicts  # noqa: SLF001 - one of us
+        return other
 
     @property
     def now(self) -> datetime:
@@ -130,6 +141,8 @@ class Values:
             "started": self._call.started.isoformat(timespec="seconds"),
             "language": self.language,
             "node": self.left_at or scope.node,
+            "mark": self.mark,
+            "mark_time": self.mark_time,
         }
         return {**scope.variables, "call": call}
 

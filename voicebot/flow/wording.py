@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import cycle, islice, permutations
+from itertools import chain, cycle, islice, permutations, product
 from typing import Final
 
 from voicebot.flow import model
-from voicebot.flow.answers import Phrase
+from voicebot.flow.answers import Phrase, words
 from voicebot.flow.filling import Slot
 from voicebot.flow.linking import Linking
 from voicebot.flow.spoken import Language
@@ -45,12 +45,19 @@ class Wording:
     corrections: tuple[Phrase, ...]
     language: Language
     linking: Linking
+    names: Sequence[Phrase] = ()
+    """Of the answers those of a plain choice, such as a colour."""
 
     def phrases(self) -> tuple[str, ...]:
         """Each once, in an order that is always the same."""
         found = [" ".join(phrase) for phrase in self.answers]
+        tail = self.linking.one
+        if tail and tail not in self._said:
+            # Without it "the yellow one" is heard as no answer.  An article as well ("the") made
+            # answers of what was none, and a menu's long answers gain nothing.
+            found += [f"{' '.join(name)} {tail}" for name in self.names if len(name) == 1]
         for slot in self.slots:
-            found += slot.typed.phrases
+            found += (*slot.typed.phrases, *self._runs(slot))
         found += sorted(self.language.fillers)
         if len(self.slots) > 1:
             found += self._hesitating()
@@ -61,6 +68,16 @@ class Wording:
         if len(self.slots) > 1 and self._counts:
             found += [" ".join(phrase) for phrase in self.linking.counting]
         return tuple(dict.fromkeys(found))
+
+    def _runs(self, slot: Slot) -> Iterator[str]:
+        """Each digit, or letter, behind each: a string goes on with any of them, and where that was
+        not told, speech that is no answer is expected rather."""
+        if slot.kind in _STRINGS:
+            yield from map(" ".join, product(self.language.digits, repeat=2))
+        if slot.kind is model.Spelling:
+            names = chain.from_iterable(self.language.letters.names.values())
+            letters = [words(name)[0] for name in names if len(words(name)) == 1]
+            yield from map(" ".join, product(letters, repeat=2))
 
     def _hesitating(self) -> Iterator[str]:
         """Answers behind an "uh": amid thousands of phrases one of a single word ("no") would be

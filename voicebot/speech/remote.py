@@ -3,8 +3,9 @@
 Knows: Wyoming's asr and tts events, URIs, connections (one an utterance), several servers in turn.
 Must not know: which engine answers, and whether it is our worker, another machine or a balancer.
 
-Ours or not shows in one thing only: our worker sends `transcript-partial` events and the words of a transcript.
-A server that sends neither works the same, only that an answer is known when the utterance is finished and not
+Ours or not shows in one thing only: our worker sends `transcript-partial` events, and the words of a
+transcript and the other ways to hear it.
+A server that sends none of them works the same, only that an answer is known when the utterance is finished and not
 before.
 """
 
@@ -12,12 +13,12 @@ import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import trio
 
-from voicebot.hearing.recogniser import RecognitionError, Transcript, Word
+from voicebot.hearing.recogniser import Alternative, RecognitionError, Transcript, Word
 from voicebot.speaking.synthesiser import Speech, SynthesisError
 from voicebot.speech.languages import for_language
 from voicebot.speech.wire import Decoder, Event, ProtocolError, encode
@@ -31,6 +32,8 @@ ATTEMPT_S = 0.5
 RETRY_S = 0.02
 
 RECEIVE_BYTES = 1 << 16
+
+_Read = TypeVar("_Read")
 
 
 class Servers:
@@ -238,7 +241,7 @@ class RemoteUtterance:
         if event.type == "transcript-partial":
             self._on_partial(_text(event))
         elif event.type == "transcript":
-            self._transcript = Transcript(_text(event), _words(event.data.get("words")))
+            self._transcript = transcript_of(event.data)
             return True
         elif event.type == "error":
             self._problem = _text(event) or "the recogniser refused without a reason"
@@ -265,20 +268,32 @@ def _text(event: Event) -> str:
     return text if isinstance(text, str) else ""
 
 
-def _words(data: object) -> tuple[Word, ...]:
-    """Read our worker's extension; a foreign server's idea of `words` is no reason to fail."""
-    if not isinstance(data, list):
-        return ()
+def transcript_of(data: Mapping[str, Any]) -> Transcript:
+    """Read the data of `transcript`; a foreign server's idea of our extensions is no reason to fail."""
+    text = data.get("text")
+    words, alternatives = (_objects(data.get(name)) for name in ("words", "alternatives"))
+    return Transcript(
+        text if isinstance(text, str) else "",
+        _all_read(
+            lambda one: Word(
+                str(one["text"]),
+                float(one["confidence"]),
+                float(one["start_s"]),
+                float(one["end_s"]),
+            ),
+            words,
+        ),
+        _all_read(
+            lambda one: Alternative(str(one["text"]), float(one["probability"])), alternatives
+        ),
+    )
+
+
+def _all_read(
+    read: Callable[[Mapping[str, Any]], _Read], found: Sequence[Any]
+) -> tuple[_Read, ...]:
     try:
-        return tuple(
-            Word(
-                str(word["text"]),
-                float(word["confidence"]),
-                float(word["start_s"]),
-                float(word["end_s"]),
-            )
-            for word in data
-        )
+        return tuple(read(one) for one in found)
     except (KeyError, TypeError, ValueError):
         return ()
 

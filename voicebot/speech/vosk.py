@@ -1,22 +1,26 @@
 """Vosk behind the worker: Transcribe and audio in, partial results and a Transcript out.
 
 Knows: libvosk through its Python package (0.3.45), the layout of a Vosk model folder.
-Must not know: sockets, processes, calls. The only file that imports vosk.
+Must not know: sockets, processes, calls. The only file of the bot that imports vosk; bench/cost.py does, to put
+a bare one beside this.
 
-Two extensions to Wyoming's events, which other clients ignore:
+Extensions to Wyoming's events, which other clients ignore:
 - `transcript-partial` with `text`, all the words so far, each time they change;
-- `words` in the data of `transcript`: text, confidence, start_s, end_s.
+- `words` in the data of `transcript`: text, confidence, start_s, end_s;
+- `alternatives` there: text, probability; the likeliest first, for an utterance with expected phrases.
 `transcript_names` and `transcript_terms` are taken as the only phrases that may be said, with `[unk]` for the rest.
 """
 
 import importlib.metadata
 import json
 import logging
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import vosk
 from wyoming.asr import Transcribe, Transcript
@@ -35,6 +39,17 @@ RUN_UP_S = 0.1
 digits that begin at once it hears 87, with 25 to 100 ms before them 99 or 100.
 """
 
+ALTERNATIVES: Final = 10
+"""Ways to hear an utterance that libvosk is asked for. Most of what it could mean is in the first three."""
+LEAST_PROBABLE: Final = 0.02
+"""A way less probable than this is not told."""
+
+OUTSIDE: Final = 3
+"""How often speech outside the phrases is expected, against all phrases together. libvosk gives `[unk]` the weight
+of one phrase, so that any of forty would be heard in a foreign word."""
+MOST_OUTSIDE: Final = 3000
+"""It takes time to tell libvosk of each; where there are so many phrases they are long and hardly heard by mistake."""
+
 log = logging.getLogger("vosk")
 
 
@@ -46,6 +61,10 @@ def load(models: Mapping[str, Path]) -> "VoskEngine":
     """
     vosk.SetLogLevel(-1)
     return VoskEngine({language: _Model(path) for language, path in models.items()})
+
+
+_Word: TypeAlias = Mapping[str, Any]
+"""As libvosk gives it: word, start, end, and conf where there are no alternatives."""
 
 
 class _Model:
@@ -65,6 +84,7 @@ class _Model:
         if phrases:
             grammar = json.dumps(self._grammar(phrases), ensure_ascii=False)
             recogniser = vosk.KaldiRecognizer(self._model, rate_hz, grammar)
+            recogniser.SetMaxAlternatives(ALTERNATIVES)
         else:
             recogniser = vosk.KaldiRecognizer(self._model, rate_hz)
         recogniser.SetWords(True)
@@ -76,7 +96,8 @@ class _Model:
         One that comes several times weighs as much more.
         """
         known = {phrase: " ".join(self._known_words(phrase)) for phrase in dict.fromkeys(phrases)}
-        return [*(known[phrase] for phrase in phrases if known[phrase]), UNKNOWN_WORD]
+        heard = [known[phrase] for phrase in phrases if known[phrase]]
+        return [*heard, *[UNKNOWN_WORD] * max(min(len(heard) * OUTSIDE, MOST_OUTSIDE), 1)]
 
     def _known_words(self, phrase: str) -> Iterator[str]:
         for word in phrase.split():
@@ -183,9 +204,10 @@ class Hearing:
 
             self._upsample = StreamResampler(rate_hz, model.rate_hz)
             rate_hz = model.rate_hz
+        self._phrases = phrases
         self._recogniser = model.recogniser(rate_hz, phrases)
         self._recogniser.AcceptWaveform(bytes(int(rate_hz * RUN_UP_S) * 2))
-        self._words: list[dict[str, Any]] = []
+        self._stretches: list[list[_Path]] = []
         self._settled: list[str] = []
         self._said = ""
 
@@ -209,20 +231,78 @@ class Hearing:
         if self._upsample is not None:
             self._recogniser.AcceptWaveform(self._upsample.finish())
         self._settle(self._recogniser.FinalResult())
-        transcript = Transcript(text=" ".join(self._settled)).event()
-        transcript.data["words"] = self._words
-        return transcript
-
-    def _settle(self, result: str) -> None:
-        stretch = json.loads(result)
-        if stretch["text"]:
-            self._settled.append(stretch["text"])
-        self._words += [
+        paths = _joined(self._stretches)
+        transcript = Transcript(text=paths[0].text).event()
+        transcript.data["words"] = [
             {
                 "text": word["word"],
-                "confidence": word["conf"],
+                "confidence": round(_confidence(word, paths), 4),
                 "start_s": max(round(word["start"] - RUN_UP_S, 2), 0.0),
                 "end_s": max(round(word["end"] - RUN_UP_S, 2), 0.0),
             }
-            for word in stretch.get("result", ())
+            for word in paths[0].words
         ]
+        if self._phrases and paths[0].words:
+            transcript.data["alternatives"] = [
+                {"text": path.text, "probability": round(path.probability, 4)}
+                for path in paths
+                if path.probability >= LEAST_PROBABLE
+            ]
+        return transcript
+
+    def _settle(self, result: str) -> None:
+        stretch = _paths(json.loads(result))
+        self._stretches.append(stretch)
+        if stretch[0].text:
+            self._settled.append(stretch[0].text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """One way through a stretch of speech."""
+
+    words: tuple[_Word, ...]
+    probability: float
+
+    @property
+    def text(self) -> str:
+        return " ".join(word["word"] for word in self.words)
+
+
+def _paths(result: Mapping[str, Any]) -> list[_Path]:
+    """Read a result of libvosk, in either of its forms."""
+    alternatives = result.get("alternatives")
+    if alternatives is None:
+        return [_Path(tuple(result.get("result", ())), 1.0)]
+    # What is called their confidence is the logarithm of a likelihood.
+    best = max(one["confidence"] for one in alternatives)
+    shares = [math.exp(one["confidence"] - best) for one in alternatives]
+    return [
+        _Path(tuple(one.get("result", ())), share / sum(shares))
+        for one, share in zip(alternatives, shares, strict=True)
+    ]
+
+
+def _joined(stretches: Sequence[Sequence[_Path]]) -> list[_Path]:
+    """Give the ways through all stretches, the most probable first."""
+    paths = [_Path((), 1.0)]
+    for stretch in stretches:
+        both = [
+            _Path((*one.words, *other.words), one.probability * other.probability)
+            for one in paths
+            for other in stretch
+        ]
+        paths = sorted(both, key=lambda path: -path.probability)[:ALTERNATIVES]
+    return paths
+
+
+def _confidence(word: _Word, paths: Sequence[_Path]) -> float:
+    """Tell how probable it is that this word was said then, or, without other paths, what libvosk makes of it."""
+    if "conf" in word:
+        return float(word["conf"])
+    middle = (word["start"] + word["end"]) / 2
+    return sum(
+        path.probability
+        for path in paths
+        if any(w["word"] == word["word"] and w["start"] <= middle <= w["end"] for w in path.words)
+    )

@@ -6,7 +6,9 @@ import string
 
 import pytest
 
-from voicebot.flow.answers import phrases
+from tests.flow.ears import MONDAY, ears, shown, yes_no
+from tests.speech.workers import VOSK_MODEL
+from voicebot.flow.answers import Word, phrases, words
 from voicebot.flow.spoken import ENGLISH, GERMAN, SPANISH, Language, bare, language_of
 
 LANGUAGES = pytest.mark.parametrize("language", [ENGLISH, GERMAN, SPANISH], ids=lambda one: one.tag)
@@ -54,6 +56,47 @@ def test_yes_and_no_have_no_phrase_in_common(language: Language) -> None:
     no = {phrase for template in language.no for phrase in phrases(template, {})}
     assert yes
     assert not yes & no
+
+
+@pytest.mark.parametrize(
+    ("language", "yes", "no"),
+    [
+        (
+            ENGLISH,
+            "yes;yep;absolutely;of course;yes I do;yes of course;yes thank you;yes please;"
+            "that's right;yeah that's right;yes that's correct;exactly;okay",
+            "no;nope;not really;not at all;no I don't;no thank you;that's not right;"
+            "that is not right;no that's wrong;certainly not;I don't think so;it's not correct",
+        ),
+        (
+            GERMAN,
+            "ja;ja gerne;ja bitte;stimmt;genau;ja genau;das ist richtig;ja das stimmt;natürlich;"
+            "na klar;auf jeden Fall;in Ordnung;sehr gerne;ja natürlich",
+            "nein;nein danke;stimmt nicht;das stimmt nicht;nein das ist falsch;nicht richtig;"
+            "auf keinen Fall;natürlich nicht;lieber nicht;nein leider nicht;ich glaube nicht",
+        ),
+        (
+            SPANISH,
+            "sí;sí por favor;sí claro;claro que sí;por supuesto;de acuerdo;exacto;así es;"
+            "sí eso es;es correcto;desde luego;vale",
+            "no;no gracias;no es correcto;eso no es correcto;claro que no;no quiero;para nada;"
+            "de ninguna manera;está mal;no está bien;no no",
+        ),
+    ],
+)
+def test_how_people_say_yes_and_no(language: Language, yes: str, no: str) -> None:
+    asked = ears(yes_no(language), language.tag)
+    for said, value in ((yes, True), (no, False)):
+        for text in said.split(";"):
+            meaning = asked.understand([Word(word) for word in words(text)], MONDAY)
+            assert shown(meaning) is value, text
+
+
+def test_the_shipped_model_knows_all_words_for_yes_and_no() -> None:
+    lines = (VOSK_MODEL / "graph" / "words.txt").read_text(encoding="utf-8").splitlines()
+    known = {line.split()[0] for line in lines}
+    said = {word for text in (*ENGLISH.yes, *ENGLISH.no) for p in phrases(text, {}) for word in p}
+    assert said <= known
 
 
 @LANGUAGES

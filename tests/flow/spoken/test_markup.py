@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicebot.flow.spoken import ENGLISH
-from voicebot.flow.spoken.markup import LONGEST_PAUSE_S, READ_AS, pieces, plain, problems
+from voicebot.flow.spoken.markup import LONGEST_PAUSE_S, READ_AS, Mark, pieces, plain, problems
 
 
 @pytest.mark.parametrize(
@@ -42,9 +42,11 @@ from voicebot.flow.spoken.markup import LONGEST_PAUSE_S, READ_AS, pieces, plain,
         ('<say-as interpret-as="date">soon, 5</say-as>', ("soon, five",)),
         ('<say-as interpret-as="wibble">5</say-as>', ("five",)),
         ('<sub alias="five">5<break time="1s"/></sub>', (1.0, "five")),
+        ('a <mark name="x"/> b', ("a", Mark("x"), "b")),
+        ('<mark name="x"/><break time="1s"/>a<mark name="y"/>', (Mark("x"), 1.0, "a", Mark("y"))),
     ],
 )  # fmt: skip
-def test_pieces(text: str, said: tuple[str | float, ...]) -> None:
+def test_pieces(text: str, said: tuple[str | float | Mark, ...]) -> None:
     assert pieces(text, ENGLISH) == tuple(p for p in said if p)
 
 
@@ -70,7 +72,9 @@ def test_plain(text: str, shown: str) -> None:
     ("text", "complaint"),
     [
         ('<brake time="3s"/>', "<brake> is not known in prompts: did you mean <break>?"),
-        ("<wibble>", "<wibble> is not known in prompts: there are <break>, <say-as>, <sub>"),
+        ("<wibble>", "<wibble> is not known in prompts: there are <break>, <say-as>, <sub>, <mark>"),
+        ("<mark/>", 'a <mark> needs a name: write <mark name="here"/>'),
+        ('<mark name="a">', 'a <mark> holds nothing: write <mark name="here"/>'),
         ('<break tine="3s"/>', "<break> has no tine: did you mean time?"),
         ('<break when="3s"/>', "<break> has no when: it has time and strength"),
         ('<break time="3x"/>', '"3x" is no length of a pause: one is written 300ms or 1.5s'),
@@ -97,6 +101,7 @@ def test_problems(text: str, complaint: str) -> None:
         '<break time="${pause}"/><break/><break strength="${x}"/>',
         '<say-as interpret-as="${kind}">1</say-as>',
         '<sub alias="x"/>',
+        '<mark name="here"/>',
     ],
 )
 def test_no_problems(text: str) -> None:

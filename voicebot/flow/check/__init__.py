@@ -26,7 +26,7 @@ _PROOFS: Final[tuple[Callable[[walk.Survey, Known], Iterator[Finding]], ...]] = 
     ways.ends, ways.dead_steps, ways.events, ways.reachable, ways.circles,
     answers.same, answers.hidden, answers.prefixes, answers.vocabulary,
     sounds.files, sounds.translations, sounds.braces, sounds.markup,
-    values.members, values.filters, values.comparisons,
+    values.members, values.filters, values.comparisons, values.marks,
 )  # fmt: skip
 _LOCAL_PROOFS: Final = (
     names.nodes, names.prompts, names.calendars, answers.same, sounds.files, sounds.markup,

@@ -63,3 +63,7 @@ def markup(found: Survey, _known: Known) -> Iterator[Finding]:
         text = "".join("1" if isinstance(part, Expression) else part for part in parts)
         for problem in marked_up.problems(text):
             yield warning("markup", words.mark, problem)
+        if isinstance(words, model.FilePrompt) and any(marked_up.marks(text)):
+            yield warning(
+                "markup", words.mark, "a sound file has no marks: cut it into one for each"
+            )

@@ -16,6 +16,7 @@ from typing import Final
 from voicebot.flow import model, walk
 from voicebot.flow.check.told import Known, error, warning
 from voicebot.flow.expressions import Expression, Template
+from voicebot.flow.spoken.markup import marks as marks_in
 from voicebot.flow.walk import Survey, Text
 from voicebot.flow.yamlfile import Finding, did_you_mean
 
@@ -180,6 +181,50 @@ def comparisons(found: Survey, _known: Known) -> Iterator[Finding]:
             message = _never(name, operator, constant, known)
             if message:
                 yield warning("never-equal", text.mark, f'"{expression.source}": {message}')
+
+
+def marks(found: Survey, _known: Known) -> Iterator[Finding]:
+    """`call.mark` compared with a name that no prompt marks."""
+    asked = [(t, e) for t, e in _expressions(found) if "mark" in e.source]
+    if not asked:
+        return
+    texts = [words.text.parts for words in walk.words_of(found.prompts)]
+    there = {
+        name
+        for parts in texts
+        for name in marks_in("".join(p if isinstance(p, str) else _ANY for p in parts))
+    }
+    is_called = any(isinstance(step, model.Return) for step in found.steps)
+    if any(_ANY in name for name in there) or (is_called and not there):
+        return  # any name there is; or those of whoever calls this flow
+    for text, expression in asked:
+        for name in _marks_compared(expression.tree):
+            if name not in there:
+                listed = f"; there is {', '.join(sorted(there))}" if there else ""
+                near = did_you_mean(name, there) or listed
+                yield warning(
+                    "never-equal",
+                    text.mark,
+                    f'"{expression.source}": no prompt has a <mark name="{name}"/>{near}',
+                )
+
+
+_ANY: Final = "\0"
+"""Stands for the value of an expression."""
+
+
+def _marks_compared(tree: ast.expr) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            if any(isinstance(s, ast.Attribute) and ast.unparse(s) == "call.mark" for s in sides):
+                for side in sides:
+                    items = side.elts if isinstance(side, ast.List | ast.Tuple) else [side]
+                    yield from (
+                        item.value
+                        for item in items
+                        if isinstance(item, ast.Constant) and isinstance(item.value, str)
+                    )
 
 
 def _compared(tree: ast.expr) -> Iterator[tuple[str, ast.cmpop, object]]:

@@ -1,6 +1,6 @@
 """Prompts as the synthesiser is to read them: markup away, figures in words, pauses in seconds.
 
-Knows the three tags of SSML that prompts may use, and what figures in a text are: times, dates,
+Knows the four tags of SSML that prompts may use, and what figures in a text are: times, dates,
 money, telephone numbers.  Must not know flows, variables or engines.  A `<` that begins no tag is
 text; ordinary words stay as they are.
 """
@@ -33,13 +33,24 @@ READ_AS: Final = {
 }  # fmt: skip
 """`interpret-as` → kind of `say`."""
 
-_TAGS: Final = {"break": ("time", "strength"), "say-as": ("interpret-as",), "sub": ("alias",)}
+_TAGS: Final = {
+    "break": ("time", "strength"), "say-as": ("interpret-as",), "sub": ("alias",), "mark": ("name",),
+}  # fmt: skip
+_ALONE: Final = {"break": '<break time="300ms"/>', "mark": '<mark name="here"/>'}
+"""Tags that hold nothing, and how they are written."""
 _TAG: Final = re.compile(
     r"""<(?P<close>/)?(?P<name>[A-Za-z][\w-]*)(?P<rest>(?:\s+[\w-]+\s*=\s*(?:"[^"]*"|'[^']*'))*)"""
     r"\s*(?P<alone>/)?>"
 )
 _ATTRIBUTE: Final = re.compile(r"""([\w-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s)")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in what is said; how far the caller has heard it is told by the last one."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +67,13 @@ class _Tag:
         return dict(self.attributes).get(attribute, "")
 
 
-def pieces(text: str, language: Language) -> tuple[str | float, ...]:
-    """Words for the synthesiser and, between them, pauses in seconds."""
-    found: list[str | float] = [""]
+def pieces(text: str, language: Language) -> tuple[str | float | Mark, ...]:
+    """Words for the synthesiser and, between them, pauses in seconds and marks."""
+    found: list[str | float | Mark] = [""]
     within: list[tuple[_Tag, str]] = []
     for part in _parts(text):
-        if part.name == "break":
-            found += [_pause(part), ""]
+        if part.name in _ALONE:
+            found += [_pause(part) if part.name == "break" else Mark(part.get("name")), ""]
         elif part.name and not part.closes and not part.alone:
             within.append((part, ""))
         elif part.name and within and within[-1][0].name == part.name:
@@ -76,8 +87,13 @@ def pieces(text: str, language: Language) -> tuple[str | float, ...]:
             found[-1] = f"{found[-1]}{in_running_text(part.text, language)}"
     for tag, inner in within:  # left open: what is in it is said all the same
         found[-1] = f"{found[-1]}{_read(tag, inner, language)}"
-    tidy = (p if isinstance(p, float) else " ".join(p.split()) for p in found)
+    tidy = (" ".join(p.split()) if isinstance(p, str) else p for p in found)
     return tuple(p for p in tidy if p)
+
+
+def marks(text: str) -> Iterator[str]:
+    """The names of the marks in a text, in their order."""
+    return (part.get("name") for part in _parts(text) if part.name == "mark")
 
 
 def plain(text: str) -> str:
@@ -94,16 +110,20 @@ def problems(text: str) -> list[str]:
             continue
         if name not in _TAGS:
             near = difflib.get_close_matches(name, _TAGS, 1, 0.5)
-            hint = f"did you mean <{near[0]}>?" if near else "there are <break>, <say-as>, <sub>"
+            hint = (
+                f"did you mean <{near[0]}>?"
+                if near
+                else f"there are {', '.join(f'<{tag}>' for tag in _TAGS)}"
+            )
             found.append(f"<{name}> is not known in prompts: {hint}")
         elif part.closes:
             found += _closing(name, open_tags)
         else:
             found += _attribute_problems(part)
-            if name != "break" and not part.alone:
+            if name in _ALONE and not part.alone:
+                found.append(f"a <{name}> holds nothing: write {_ALONE[name]}")
+            elif not part.alone:
                 open_tags.append(name)
-            elif name == "break" and not part.alone:
-                found.append('a <break> holds nothing: write <break time="300ms"/>')
     return found + [f"<{name}> is never closed: write </{name}>" for name in open_tags]
 
 
@@ -125,12 +145,18 @@ def _attribute_problems(tag: _Tag) -> Iterator[str]:
     if tag.name == "break":
         yield from _break_problems(tag)
     elif not value:
-        example = {"say-as": 'interpret-as="date"', "sub": 'alias="the words"'}[tag.name]
-        yield f"<{tag.name}> does not say how: write <{tag.name} {example}>"
+        yield _lacking(tag.name)
     elif tag.name == "say-as" and value not in READ_AS and "${" not in value:
         near = difflib.get_close_matches(value, READ_AS, 1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(READ_AS)}"
         yield f'interpret-as="{value}" is not known: {hint}'
+
+
+def _lacking(name: str) -> str:
+    if name == "mark":
+        return f"a <mark> needs a name: write {_ALONE[name]}"
+    example = {"say-as": 'interpret-as="date"', "sub": 'alias="the words"'}[name]
+    return f"<{name}> does not say how: write <{name} {example}>"
 
 
 def _break_problems(tag: _Tag) -> Iterator[str]:

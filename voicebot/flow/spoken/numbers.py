@@ -7,6 +7,7 @@ write them, strings of digits are ours.  Must not know dates, times, money or qu
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import product
 
 from text_to_num import text2num
 from unicode_rbnf import RbnfEngine
@@ -58,10 +59,11 @@ def number_goes_on(heard: Phrase, language: Language, most: int | None) -> bool:
     """Whether more words could make another number of at most `most`, said the natural way."""
     if heard[-1:] and heard[-1] in language.and_words:
         return natural_number(heard[:-1], language) is not None
-    return any(
-        longer is not None and (most is None or longer <= most)
-        for longer in (natural_number((*heard, word), language) for word in language.number_words)
-    )
+    behind: list[Phrase] = [(word,) for word in language.number_words]
+    if heard[-1:] and heard[-1] in language.digits:  # "drei und" is none, "drei und zwanzig" is
+        behind += product(language.and_words, language.number_words)
+    longer = (natural_number((*heard, *words), language) for words in behind)
+    return any(number is not None and (most is None or number <= most) for number in longer)
 
 
 @lru_cache(maxsize=4096)
@@ -75,7 +77,8 @@ def natural_number(heard: Phrase, language: Language) -> int | None:
     plain = tuple(language.number_variants.get(word, word) for word in heard)
     if not plain or not all(_of_numbers(word, language) for word in plain):
         return None
-    return _value(" ".join(plain), language)
+    value = _value(" ".join(plain), language)
+    return _value(" ".join(heard), language) if value is None else value
 
 
 @lru_cache(maxsize=4096)
