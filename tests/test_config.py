@@ -17,6 +17,7 @@ from voicebot.config import (
 )
 from voicebot.config_values import parse_duration
 from voicebot.flow.yamlfile import Finding, Mark, Severity
+from voicebot.hearing import vad
 from voicebot.line.audiosocket import Dialect
 
 SHIPPED = Path(__file__).parent.parent / "config.yaml"
@@ -130,6 +131,17 @@ def test_wyoming_engines(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows/company.yaml").touch()
     assert check_paths(config) == []
+
+
+def test_a_detector_that_is_not_installed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = good(tmp_path, ROUTED + "hearing: {vad: silero}\n")
+    assert config.hearing.vad == "silero"
+    monkeypatch.setattr(vad, "SILERO_PACKAGE", "no_such_package")
+    found = [f for f in check_paths(config) if "Silero" in f.message]
+    assert [(f.mark.line, f.mark.column) for f in found] == [(3, 16)]
+    assert good(tmp_path, ROUTED).hearing.vad == "webrtc"
 
 
 def test_calendar(tmp_path: Path) -> None:

@@ -39,10 +39,11 @@ from voicebot.config_values import (
 )
 from voicebot.flow import yamlfile
 from voicebot.flow.yamlfile import Finding, Mark, Severity
+from voicebot.hearing.vad import WEBRTC, missing
 from voicebot.line.audiosocket import Dialect
 
 __all__ = [
-    "Address", "Asr", "Config", "Limits", "Listen", "Listener", "Log", "LogFormat", "Records",
+    "Address", "Asr", "Config", "Hearing", "Limits", "Listen", "Listener", "Log", "LogFormat", "Records",
     "Route", "Tts", "check_paths", "load_config", "parse_address",
 ]  # fmt: skip
 
@@ -125,6 +126,13 @@ class Tts(_Section):
         return self
 
 
+class Hearing(_Section):
+    """How it is noticed that somebody speaks."""
+
+    vad: Literal["webrtc", "silero"] = WEBRTC
+    """Silero's network looks again at what WebRTC's detector takes for speech."""
+
+
 class Limits(_Section):
     """How much at once, and how long."""
 
@@ -171,6 +179,7 @@ class Config(_Section):
     # Built from an empty mapping, so that their default paths count from the folder of the file, too.
     asr: Asr = Field(default_factory=dict, validate_default=True)
     tts: Tts = Field(default_factory=dict, validate_default=True)
+    hearing: Hearing = Hearing()
     limits: Limits = Limits()
     calendars: Mapping[str, Calendar] = Field({})
     records: Records = Field(default_factory=dict, validate_default=True)
@@ -226,7 +235,7 @@ def load_config(path: Path | str) -> tuple[Config | None, list[Finding]]:
 
 
 def check_paths(config: Config) -> list[Finding]:
-    """What `config` names but is not there: flows, models, voices. Looks at the disk."""
+    """What `config` names but is not there: flows, models, voices, a detector. Looks at the disk."""
     wrong: list[tuple[Place, str]] = [(("flows",), _flows_missing(config.flows))]
     if config.asr.engine == "vosk":
         for language, path in config.asr.models.items():
@@ -234,6 +243,7 @@ def check_paths(config: Config) -> list[Finding]:
     if config.tts.engine == "piper":
         for language, path in config.tts.voices.items():
             wrong.append((("tts", "voices", language), _voice_missing(path)))
+    wrong.append((("hearing", "vad"), missing(config.hearing.vad)))
     return [_error(config, place, message) for place, message in wrong if message]
 
 

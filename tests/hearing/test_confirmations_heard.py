@@ -7,10 +7,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tests.flow.ears import DATE, MONDAY, NUMBER, PIN, SSN, TIME, Form, choice, shown
+from tests.flow.ears import DATE, NUMBER, PIN, SSN, TIME, Form, choice
+from tests.hearing.meant import meant
 from tests.speech.workers import LANGUAGE, PIPER_VOICE, VOSK_MODEL
 from voicebot.flow import model
-from voicebot.flow.answers import Word
 from voicebot.flow.expectation import Expectation
 from voicebot.line.audio import resample
 from voicebot.phone.voice import CallerVoice, as_sentence
@@ -57,8 +57,7 @@ class Line:
         hearing = self.engine.listen(LANGUAGE, 8000, ears.grammar or ())
         for start in range(0, len(sent), 320):
             hearing.hear(line.carry(sent[start : start + 320], None) or b"")
-        words = [Word(w["text"], w["confidence"]) for w in hearing.finish().data["words"]]
-        return shown(ears.understand(words, MONDAY, ("day", "time", "people", "code", "colour")))
+        return meant(ears, hearing.finish(), ("day", "time", "people", "code", "colour"))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import trio
 
 from voicebot.flow.answers import Still
 from voicebot.hearing.ear import RUN_UP_FRAMES, TAIL_FRAMES, CallerEar, Utterance
-from voicebot.hearing.endpoint import Patience
+from voicebot.hearing.endpoint import ONSET_FRAMES, Patience
 from voicebot.hearing.vad import Vad
 from voicebot.line.audio import frame_bytes, silence
 from voicebot.line.audiosocket import RATES
@@ -74,11 +74,10 @@ def test_an_ear_opened_amid_speech_takes_it_with_what_came_before() -> None:
 
 def test_silence_is_not_decoded_beyond_the_tail_and_speech_after_it_has_its_run_up() -> None:
     ears = Ears()
+    ears.hear(QUIET)
     ears.ear.open(Patience.of(5.0), 30)
     ears.hear([*buzz(8000, 10), *[silence(8000)] * 100])
-    before = ears.taken()
-    hangover = 10  # frames that the detector stays on after speech, at the most
-    assert 10 + TAIL_FRAMES <= len(before) <= 10 + TAIL_FRAMES + hangover
+    assert len(ears.taken()) == RUN_UP_FRAMES + (10 - ONSET_FRAMES) + TAIL_FRAMES
     ears.hear(buzz(8000, 10))
     assert RUN_UP_FRAMES <= len(ears.taken()) <= RUN_UP_FRAMES + 10
 
@@ -86,8 +85,8 @@ def test_silence_is_not_decoded_beyond_the_tail_and_speech_after_it_has_its_run_
 def test_a_complete_answer_ends_the_utterance_soon() -> None:
     ears = Ears()
     ears.ear.open(Patience(), 10)
-    ears.hear(buzz(8000, 20))
-    ears.begun[0].still = Still.COMPLETE
+    ears.hear([*QUIET, *buzz(8000, 20)])
+    ears.begun[0].said("yes", Still.COMPLETE)
     ears.hear(QUIET)
     assert not ears.ear.in_speech
     ears.taken()
@@ -138,5 +137,5 @@ def test_a_call_may_change_its_rate() -> None:
     ears = Ears()
     ears.ear.open(Patience(), 10)
     ears.hear(QUIET)
-    ears.hear(buzz(16000, 20), 16000)
+    ears.hear([*[silence(16000)] * 20, *buzz(16000, 20)], 16000)
     assert ears.begun[0].rate_hz == 16000

@@ -11,7 +11,6 @@ from wyoming.event import Event
 
 from tests.flow.ears import (
     DATE,
-    MONDAY,
     MONEY,
     NUMBER,
     PHONE,
@@ -19,10 +18,9 @@ from tests.flow.ears import (
     TIME,
     Form,
     ears,
-    shown,
 )
+from tests.hearing.meant import meant
 from tests.speech.workers import LANGUAGE, PIPER_VOICE, VOSK_MODEL
-from voicebot.flow.answers import Word
 from voicebot.line.audio import resample
 from voicebot.phone.voice import CallerVoice
 from voicebot.speech import piper, vosk
@@ -87,8 +85,7 @@ async def test_what_a_caller_says_is_understood(
         speech = await voice(said)
         pcm = resample(speech.pcm, speech.rate_hz, 8000)
         *_, final = engine.converse(utterance(pcm + bytes(4800), expectation.grammar))
-        words = [Word(word["text"], word["confidence"]) for word in final.data["words"]]
-        understood = shown(expectation.understand(words, MONDAY, ("day",)))
+        understood = meant(expectation, final, ("day",))
         if understood != meaning:
             misheard.append((said, final.data["text"], understood))
     print(f"understood {len(SAID) - len(misheard)} of {len(SAID)}; {misheard}")  # noqa: T201 - a figure for pytest -rP

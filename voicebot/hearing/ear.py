@@ -8,16 +8,19 @@ each call, so all it does is detect and append; what is slow takes the frames fr
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Final
 
 import trio
 
 from voicebot.flow.answers import Still
-from voicebot.hearing.endpoint import ONSET_WINDOW, Endpointer, Patience, Turn
+from voicebot.hearing.echo import Echo
+from voicebot.hearing.endpoint import ONSET_FRAMES, ONSET_WINDOW, Endpointer, Patience, Turn
+from voicebot.hearing.foreground import Foreground
 from voicebot.hearing.recording import Recording
-from voicebot.hearing.vad import Vad, is_speech
-from voicebot.line.audio import silence
+from voicebot.hearing.vad import Vad, Verifier, is_speech
+from voicebot.line.audio import FRAME_S, silence
 
 RUN_UP_FRAMES: Final = 15
 """300 ms before the onset: the detector comes late for soft beginnings ("four", "sales")."""
@@ -45,9 +48,14 @@ class Utterance:
         """What the words so far may still become."""
         return self._endpointer.still
 
-    @still.setter
-    def still(self, still: Still) -> None:
-        self._endpointer.still = still
+    def said(self, words: str, still: Still) -> None:
+        """Take a partial result: all the words so far, and what they may still become."""
+        self._endpointer.said(words, still)
+
+    @property
+    def reason(self) -> str:
+        """Why it is over."""
+        return self._endpointer.reason
 
     @property
     def voiced_s(self) -> float:
@@ -57,6 +65,11 @@ class Utterance:
     def silence_s(self) -> float:
         """From the last speech to now, or to the end of the utterance."""
         return self._endpointer.silence_s
+
+    @property
+    def waiting_s(self) -> float:
+        """How much of it has come and not been taken."""
+        return self._send.statistics().current_buffer_used * FRAME_S
 
     def put(self, pcm: bytes) -> None:
         try:
@@ -74,25 +87,40 @@ class CallerEar:
 
     Args:
         on_speech: called within the media clock when the caller begins to speak while open.
+        left: the bot's own frames, as `Playback.left`: their echo is not the caller's voice.
+        verifier: looks again at what WebRTC's detector hears.
     """
 
     __slots__ = (
         "_attentive",
+        "_echo",
         "_endpointer",
+        "_foreground",
         "_line_rate_hz",
+        "_looked_at",
         "_on_speech",
         "_recent",
         "_recording",
+        "_remember",
         "_samples",
         "_straight_hz",
         "_utterance",
         "_vad",
         "_vad_state",
+        "_verifier",
         "_voiced",
     )
 
-    def __init__(self, on_speech: Callable[[Utterance], None]) -> None:
+    def __init__(
+        self,
+        on_speech: Callable[[Utterance], None],
+        left: Sequence[bytes | None] = (),
+        verifier: Verifier | None = None,
+    ) -> None:
         self._on_speech = on_speech
+        self._verifier = verifier
+        self._echo = Echo(left)
+        self._remember = self._echo.heard.append
         self._line_rate_hz = 0
         self._vad = Vad(8000)
         self._recent: deque[bytes] = deque(maxlen=RUN_UP_FRAMES)
@@ -100,6 +128,9 @@ class CallerEar:
         self._voiced = 0
         """Which of the last frames were speech, a bit each, the newest the lowest."""
         self._vad_state, self._samples = self._vad.state, self._vad.samples
+        self._foreground = Foreground()
+        self._looked_at: bytes | None = None
+        """The last frame that the foreground has seen."""
         self._straight_hz = 0
         """The rate of frames that may go straight to the detector; 0: none may."""
         self._endpointer: Endpointer | None = None
@@ -139,6 +170,9 @@ class CallerEar:
         if pcm is None or rate_hz != self._straight_hz:
             self._hear_otherwise(pcm, rate_hz)
             return
+        self._remember(pcm)
+        if self._echo.known:
+            pcm = self._echo.clean(pcm)
         voiced = is_speech(self._vad_state, rate_hz, pcm, self._samples)
         if voiced or self._voiced or self._attentive:
             self._take(pcm, voiced=voiced)
@@ -154,24 +188,31 @@ class CallerEar:
             self._straight_hz = 0
             self._vad = Vad(rate_hz)
             self._vad_state, self._samples = self._vad.state, self._vad.samples
+            self._foreground, self._looked_at = Foreground(), None
+            self._echo.reset(self._vad.rate_hz)
             self._recent.clear()
             self._voiced = 0
         if pcm is None:
-            self._take(silence(self._vad.rate_hz), voiced=False)
+            quiet = silence(self._vad.rate_hz)
+            self._remember(quiet)
+            self._take(quiet, voiced=False)
             return
-        for frame, voiced in self._vad.hear(pcm):
+        for frame, voiced in self._vad.hear(pcm, self._without_echo):
             self._take(frame, voiced=voiced)
         self._straight_hz = rate_hz if self._vad.is_straight else 0
 
     def _take(self, frame: bytes, *, voiced: bool) -> None:
+        if voiced or self._attentive:
+            voiced = self._stands_out(frame) and voiced
         self._recent.append(frame)
+        voiced = voiced and self._is_caller()
         self._voiced = (self._voiced << 1 | voiced) & ONSET_BITS
         if self._recording is not None:
-            self._recording.hear(frame, self._vad.rate_hz, voiced=voiced)
+            self._recording.hear(self._echo.heard[-1], self._vad.rate_hz, voiced=voiced)
         endpointer = self._endpointer
         if endpointer is None:
             return
-        turn = endpointer.hear(voiced)
+        turn = endpointer.hear(voiced, noisy=self._foreground.is_noisy)
         if turn is Turn.QUIET:
             return
         if turn is Turn.ONSET:
@@ -184,7 +225,46 @@ class CallerEar:
             self._recent.clear()
             self._voiced = 0
 
+    def _without_echo(self, frame: bytes) -> bytes:
+        self._remember(frame)
+        return self._echo.clean(frame) if self._echo.known else frame
+
+    def _is_caller(self) -> bool:
+        """Whether what the detector hears is not the bot's own echo."""
+        echo, known = self._echo, self._echo.known
+        if not echo.possible:
+            return True
+        recent = (self._voiced << 1 | 1) & ONSET_BITS
+        caller = echo.is_caller(onset=recent.bit_count() >= ONSET_FRAMES)
+        if echo.known and not known:
+            cleaned = echo.cleaned(len(self._recent))
+            self._recent.clear()
+            self._recent.extend(cleaned)
+            self._looked_at = cleaned[-1]
+        return caller
+
+    def _stands_out(self, frame: bytes) -> bool:
+        """Whether the frame is louder than the line is by itself.
+
+        In silence nobody asks: what has come since is looked at here.
+        """
+        recent, looked_at = self._recent, self._looked_at
+        self._looked_at = frame
+        if recent and recent[-1] is not looked_at:
+            unseen = list(takewhile(lambda one: one is not looked_at, reversed(recent)))
+            if len(unseen) == RUN_UP_FRAMES or looked_at is None:
+                self._foreground.rest(unseen[::-1])
+        speaking = self._utterance is not None
+        stands_out = self._foreground.hear(frame, speaking=speaking)
+        verifier = self._verifier
+        if verifier is None or not (stands_out or speaking):
+            return stands_out
+        is_voice = verifier.is_voice(frame, self._vad.rate_hz, recent, speaking=speaking)
+        # In noise the end of a word need not stand out: then the verifier's word counts.
+        return is_voice and (stands_out or self._foreground.is_loud)
+
     def _begin(self, endpointer: Endpointer) -> None:
+        self._foreground.begin()
         self._utterance = Utterance(endpointer, self._vad.rate_hz)
         self._attentive = True
         self._flush()

