@@ -28,6 +28,7 @@ from voicebot.flow.yamlfile import Severity
 from voicebot.flows import FlowErrors, load_flows, prepare_ears, render_prompts, vocabulary
 from voicebot.hearing.ear import CallerEar
 from voicebot.hearing.recording import RecordingFolder
+from voicebot.hearing.vad import verifier
 from voicebot.line.audiosocket import Decoder, ProtocolError
 from voicebot.line.clock import MediaClock
 from voicebot.line.line import Line, LineEvent, hang_up, identify
@@ -300,7 +301,14 @@ async def _serve(
         asker = await stack.enter_async_context(HttpAsker())
         archive = stack.enter_context(Archive(config.records))
         recordings = RecordingFolder(config.records.folder / "messages")
-        services = Services(MediaClock(), recogniser, prompts, asker, recordings)
+        services = Services(
+            MediaClock(),
+            recogniser,
+            prompts,
+            asker,
+            recordings,
+            verifier=verifier(config.hearing.vad),
+        )
         reloader = Reloader(config, prompts, served, look)
         daemon = Daemon(config, reloader, services, archive)
         # What is loaded stays: the collector need not walk through it between two frames.

@@ -16,6 +16,7 @@ from uuid import UUID
 import numpy as np
 import trio
 import trio.testing
+from numpy.typing import NDArray
 
 from voicebot.call.asker import Answer, RequestFailed
 from voicebot.call.call import Call, Services
@@ -25,7 +26,7 @@ from voicebot.flow.dialog import CallInfo
 from voicebot.hearing.ear import CallerEar
 from voicebot.hearing.recogniser import Transcript, Word
 from voicebot.hearing.recording import Sound
-from voicebot.line.audio import level_dbfs, silence
+from voicebot.line.audio import FRAME_S, level_dbfs, silence
 from voicebot.line.audiosocket import Audio, Decoder, Hangup, Key, encode
 from voicebot.line.clock import MediaClock
 from voicebot.line.line import Line, LineEvent
@@ -54,6 +55,9 @@ nodes:
   bye: [{say: "Goodbye."}, hangup]
 """
 SECONDS = {"A long question.": 4.0}
+PARTS = "First part, second part, third part."
+PART_S, GAP_S = 1.2, 0.3
+"""Each part of it, and the pause behind each."""
 
 
 class Voice:
@@ -84,20 +88,48 @@ class Voice:
             await trio.sleep_forever()
         if text in self.broken:
             raise SynthesisError(f"cannot say {text}")
-        t = np.arange(int(8000 * SECONDS.get(text, 1.0))) / 8000
-        return Speech(8000, (np.sin(2 * np.pi * 400 * t) * 8000).astype("<i2").tobytes())
+        if text == PARTS:
+            gap = np.zeros(int(8000 * GAP_S), "<i2")
+            sound = np.concatenate([_tone(PART_S), gap, _tone(PART_S), gap, _tone(PART_S)])
+        else:
+            sound = _tone(SECONDS.get(text, 1.0))
+        return Speech(8000, sound.tobytes())
 
     def fingerprint(self, language: str) -> str:
         return "tone"
 
 
+def _tone(seconds: float) -> NDArray[np.int16]:
+    t = np.arange(int(8000 * seconds)) / 8000
+    return (np.sin(2 * np.pi * 400 * t) * 8000).astype("<i2")
+
+
+class Said:
+    """What has been understood of an utterance after so many seconds of its sound."""
+
+    def __init__(self, *partials: tuple[float, str], final: str | None = None) -> None:
+        self._partials = partials
+        self._final = final
+        """What it turns out to have been; None: the last of them."""
+
+    def finally_(self, fed_s: float) -> str:
+        return self.at(fed_s) if self._final is None else self._final
+
+    def at(self, fed_s: float) -> str:
+        return next((text for at_s, text in reversed(self._partials) if at_s <= fed_s), "")
+
+
 class Ears:
-    """Understands each utterance as the next of `texts`; an exception there is raised."""
+    """Understands each utterance as the next of `texts`; an exception there is raised.
+
+    A text may be a `Said`, whose words come one after the other.
+    """
 
     def __init__(self) -> None:
         self.partials = True
+        self.confidence = 1.0
         self.stuck = False
-        self.texts: list[str | Exception] = []
+        self.texts: list[str | Said | Exception] = []
         self.phrases: list[Sequence[str] | None] = []
         self.languages: list[str] = []
 
@@ -115,19 +147,22 @@ class Ears:
         text = self.texts.pop(0)
         if isinstance(text, Exception):
             raise text
-        self._text, self._on_partial = text, on_partial
+        self._said = text if isinstance(text, Said) else Said((0.0, text))
+        self._on_partial = on_partial
+        self._fed_s = 0.0
         yield self
 
     async def feed(self, pcm: bytes) -> None:
         await trio.lowlevel.checkpoint()
         if self.stuck:
             await trio.sleep_forever()
-        self._on_partial(self._text)
+        self._on_partial(self._said.at(self._fed_s))
+        self._fed_s += FRAME_S
 
     async def finish(self) -> Transcript:
         await trio.sleep(0.005)
-        words = tuple(Word(text, 1.0, 0, 0) for text in self._text.split())
-        return Transcript(self._text, words)
+        text = self._said.finally_(self._fed_s)
+        return Transcript(text, tuple(Word(w, self.confidence, 0, 0) for w in text.split()))
 
 
 class Peer:

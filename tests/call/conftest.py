@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.call.bed import FLOW, Bed, Beds, Voice
+from tests.call.bed import FLOW, PARTS, Bed, Beds, Voice
 from voicebot.speaking.prompts import PromptStore
 
 
@@ -19,7 +19,7 @@ def voice() -> Voice:
 def prompts(voice: Voice, tmp_path: Path) -> PromptStore:
     """Rendered before the test and its virtual clock, which does not wait for threads."""
     store = PromptStore(voice, tmp_path / "cache", [8000, 16000])
-    texts = ["A long question.", "Your number.", "Goodbye.", "Sorry.", "Nothing heard."]
+    texts = ["A long question.", "Your number.", "Goodbye.", "Sorry.", "Nothing heard.", PARTS]
     trio.run(store.render, [(text, "en-US") for text in texts])
     return store
 

@@ -31,7 +31,7 @@ nodes:
     - menu:
         say: "Balance or orders?"
         choices:
-          - {answers: [balance], keys: "1", goto: pin}
+          - {answers: ["balance [of my account]"], keys: "1", goto: pin}
           - {answers: [orders], keys: "2", goto: bye}
   pin:
     - ask: {to: pin, type: digits, length: 4, secret: true, say: "Your pin, please.", barge_in: none}
@@ -121,7 +121,7 @@ def test_a_secret_is_in_nothing_that_a_call_leaves_behind(
     bed: Bed, voice: CallerVoice, pin: list[Step]
 ) -> None:
     left = bed.call(
-        WaitForBot(), Say("balance"), WaitForBot(), *pin, WaitForBot(), Say("march"),
+        WaitForBot(), Say("balance of my account"), WaitForBot(), *pin, WaitForBot(), Say("march"),
         WaitForBot(), Press("3"), Wait(0.1), voice=voice,
     )  # fmt: skip
     variables = left.record["variables"]
@@ -166,7 +166,14 @@ def test_a_call_leaves_a_record_a_recording_and_a_trace_that_replays(bed: Bed) -
     left = bed.call(Wait(1.0), Press("2"))
     record = left.record
     assert (record["flow"], record["reason"]) == ("main", "bot hung up")
-    assert record["turns"][0]["by"] == "key"
+    [turn] = record["turns"]
+    assert (turn["node"], turn["by"], turn["prompt"]) == ("main", "key", "rendered")
+    assert 0 <= turn["decided_ms"] <= turn["response_ms"]
+    assert record["response_ms"] == {"p50": turn["response_ms"], "max": turn["response_ms"]}
+    traced = left.trace.read_text("utf-8").splitlines()
+    assert [json.loads(line)["turn"] for line in traced if '"turn"' in line] == [turn]
+    shown = CliRunner().invoke(replay_command, [str(left.trace), "--show"]).output
+    assert f"answered after {turn['response_ms']} ms (decided {turn['decided_ms']}, key" in shown
     assert replayed(left.trace).endswith("events, identical\n")
     samples, _ = soundfile.read(left.wav)
     assert len(samples) / 8000 == pytest.approx(record["seconds"], abs=0.3)

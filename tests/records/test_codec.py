@@ -1,7 +1,7 @@
 """Events to JSON and back, for any event there can be."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import cast, get_args
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicebot.flow import events as ev
-from voicebot.flow.answers import Word
+from voicebot.flow.answers import Alternative, Word
 from voicebot.flow.expectation import Expectation
 from voicebot.flow.model import BargeIn
 from voicebot.records.codec import (
@@ -31,14 +31,18 @@ data = st.recursive(
     max_leaves=8,
 )
 words = st.builds(Word, texts, st.floats(0, 1))
+spoken = st.lists(st.sampled_from(["two", "o'clock", "[unk]"])).map(tuple)
+alternatives = st.builds(Alternative, spoken, st.floats(0, 1))
 OF_FIELD: dict[str, st.SearchStrategy[object]] = {
     "at_s": st.floats(0, 1e5),
     "duration_s": st.floats(0, 1e5),
     "words": st.lists(words).map(tuple),
+    "alternatives": st.lists(alternatives).map(tuple),
     "timer": st.sampled_from(ev.Timer),
     "status": st.integers(100, 599),
     "json": data,
     "path": st.none() | texts,
+    "barge_in": st.none() | st.sampled_from(BargeIn),
 }
 
 
@@ -53,6 +57,11 @@ events = st.one_of([events_of(cls) for cls in get_args(ev.Event)])
 def test_an_event_comes_back_from_json_as_it_was(event: ev.Event) -> None:
     line = json.dumps(encode_event(event), ensure_ascii=False)
     assert decode_event(json.loads(line)) == event
+
+
+def test_an_event_of_a_trace_from_before_there_were_alternatives() -> None:
+    written: Json = {"event": "speech_heard", "at_s": 2.5, "words": [["two", 0.9]]}
+    assert decode_event(written) == ev.SpeechHeard(2.5, (Word("two", 0.9),))
 
 
 def test_every_event_and_action_has_a_name_of_its_own() -> None:
@@ -89,6 +98,15 @@ def test_a_question_is_told_by_its_node_and_its_place() -> None:
     expected = {"do": "listen", "node": "main", "barge_in": "speech", "question": "4:7"}
     assert expected.items() <= encoded.items()
     assert "expectation" not in encoded
+
+
+def test_who_may_interrupt_a_prompt_is_there_where_it_says_so() -> None:
+    """A trace that was written before prompts could say it is as good as one of today."""
+    prompt = ev.Prompt("Hi.", "en-US", barge_in=BargeIn.NONE)
+    for one, more in (prompt, {"barge_in": "none"}), (replace(prompt, barge_in=None), {}):
+        assert encode_action(ev.Speak((one,)), Path())["prompts"] == [
+            {"text": "Hi.", "language": "en-US", "file": None, "secret": False, **more}
+        ]
 
 
 def test_a_sound_file_is_named_as_the_flow_names_it() -> None:

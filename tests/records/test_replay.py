@@ -52,6 +52,15 @@ CALLED = [
     ev.PromptsFinished(8.0),
 ]
 
+STAGES = {
+    "endpoint": "complete",
+    "silence_ms": 60,
+    "endpoint_ms": 140,
+    "text_ms": 150,
+    "decided_ms": 151,
+    "response_ms": 182,
+}
+
 Write = Callable[[str, str], Flow]
 
 
@@ -108,6 +117,31 @@ def test_the_whole_conversation_is_shown_on_request(flow_of: Write, trace: Path)
         "          bot    hangs up",
         f"{len(CALLED)} events, identical",
     ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"turn": {"by": "speech", **STAGES}, "at_s": 3.01},
+        {"fact": "turn", "at_s": 3.01, "by": "speech", **STAGES},
+    ],
+    ids=["format 2", "format 1"],
+)
+def test_a_waterfall_is_shown_beside_its_turn(
+    flow_of: Write, trace: Path, line: dict[str, object]
+) -> None:
+    trace_of(flow_of(FLOW, "flow.yaml"), CALLED, trace)
+    lines = trace.read_text("utf-8").splitlines(keepends=True)
+    at = 1 + next(n for n, event in enumerate(CALLED) if event.at_s > 3.0)
+    trace.write_text("".join([*lines[:at], json.dumps(line) + "\n", *lines[at:]]), "utf-8")
+    code, shown = run(trace, "--show")
+    assert code == 0
+    shown_lines = [text.strip() for text in shown.splitlines()]
+    answer = shown_lines.index('bot    "How many?"')
+    assert shown_lines[answer + 1] == (
+        "answered after 182 ms (silence 60, endpoint 140, text 150, decided 151, complete)"
+    )
+    assert run(trace)[1] == f"{len(CALLED)} events, identical\n"
 
 
 def test_a_changed_flow_shows_the_first_turn_that_differs_and_stops_there(

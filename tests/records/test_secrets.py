@@ -5,7 +5,7 @@ from typing import cast
 import pytest
 
 from voicebot.flow import events as ev
-from voicebot.flow.answers import Word
+from voicebot.flow.answers import Alternative, Word
 from voicebot.flow.expectation import Expectation
 from voicebot.flow.model import BargeIn, Flow
 from voicebot.records.codec import Json
@@ -46,7 +46,9 @@ def secret_now(mask: SoundMask) -> tuple[bool, bool]:
 
 ANSWERED = ev.Answered(0.0)
 KEY = ev.KeyPressed(1.0, "4")
-WORDS = ev.SpeechHeard(1.0, (Word("four", 0.9), Word("two", 0.8)))
+WORDS = ev.SpeechHeard(
+    1.0, (Word("four", 0.9), Word("two", 0.8)), (Alternative(("four", "two"), 0.8),)
+)
 
 
 @pytest.mark.parametrize(

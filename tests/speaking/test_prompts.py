@@ -260,11 +260,48 @@ async def test_a_clause_that_is_a_prompt_is_not_spoken_again(tmp_path: Path) -> 
     ],
 )
 def test_a_text_in_clauses_with_their_pauses(text: str, cut: list[tuple[str, float]]) -> None:
-    assert portions(text, "en-US") == cut
+    assert [(portion.text, portion.pause_s) for portion in portions(text, "en-US")] == cut
 
 
 def test_a_language_without_words_of_its_own_is_spoken_as_it_is_written() -> None:
-    assert portions("Zimmer 12. <break/> Danke.", "xx-XX") == [("Zimmer 12.", 0.3), ("Danke.", 0.0)]
+    cut = portions("Zimmer 12. <break/> <mark name='x'/> Danke.", "xx-XX")
+    assert cut == [("Zimmer 12.", 0.3, ()), ("Danke.", 0.0, ())]
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ('<mark name="a"/>Red.', [("Red.", 0.0, ("a",))]),
+        ('Red.<mark name="a"/> Blue.', [("Red.", 0.3, ()), ("Blue.", 0.0, ("a",))]),
+        ('Red, <mark name="a"/>blue', [("Red,", 0.12, ()), ("blue", 0.0, ("a",))]),
+        ('Red <mark name="a"/>wine', [("Red", 0.0, ()), ("wine", 0.0, ("a",))]),
+        ('<mark name="a"/><mark name="b"/>Red. Two.', [("Red.", 0.3, ("a", "b")), ("Two.", 0.0, ())]),
+        ('Red. <mark name="a"/>', [("Red.", 0.3, ()), ("", 0.0, ("a",))]),
+        ('Red. <break time="1s"/><mark name="a"/>Blue.', [("Red.", 1.0, ()), ("Blue.", 0.0, ("a",))]),
+        ('Red. <mark name="a"/><break time="1s"/>Blue.', [("Red.", 0.3, ()), ("", 1.0, ("a",)), ("Blue.", 0.0, ())]),
+    ],
+)  # fmt: skip
+def test_a_clause_has_the_marks_before_it(text: str, cut: list[tuple[object, ...]]) -> None:
+    assert portions(text, "en-US") == cut
+
+
+async def test_a_rendered_prompt_has_its_marks(tmp_path: Path) -> None:
+    """Also when its sound comes from the cache, where the parts between its marks are prompts like others."""
+    text = 'Red. <mark name="a"/>Blue.<mark name="b"/>'
+    for spoken in [("Red.", "en-US"), ("Blue.", "en-US")], []:
+        synthesiser = ToneSynthesiser()
+        store = PromptStore(synthesiser, tmp_path, [8000, 16000])
+        await store.render([(text, "en-US"), ("Red.", "en-US")])
+        assert synthesiser.spoken == spoken
+        clip, red = store.get(text, "en-US"), store.get("Red.", "en-US")
+        assert clip is not None
+        assert red is not None
+        (at, a), (end, b) = clip.marks
+        assert (a, b) == ("a", "b")
+        assert at == int((red.duration_s + 0.3) * 50)
+        for rate_hz in (8000, 16000):
+            assert len(clip.frames(rate_hz)) - 1 <= end <= len(clip.frames(rate_hz))
+            assert clip.marks_in(len(clip.frames(rate_hz)))[1][0] == len(clip.frames(rate_hz))
 
 
 # Files

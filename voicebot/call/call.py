@@ -11,23 +11,28 @@ writing a file, waiting) is a task of the nursery that puts its result into the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final, assert_never
 
 import trio
 
 from voicebot.call import items
 from voicebot.call.asker import Answer, RequestFailed
+from voicebot.call.floor import Floor
 from voicebot.call.log import CallLog, Witness, scrubbed, shown_url
 from voicebot.call.message import Messages
 from voicebot.call.services import LeaveToDialplan, Services, Switch
 from voicebot.call.turn import Waterfall
+from voicebot.flow import bands
 from voicebot.flow import events as ev
+from voicebot.flow.answers import UNKNOWN, Claim, Still, Word
 from voicebot.flow.dialog import CallInfo, Dialog
 from voicebot.flow.model import BargeIn, Flow
 from voicebot.flow.spoken import markup
 from voicebot.hearing.ear import CallerEar, Utterance
-from voicebot.hearing.endpoint import Patience
+from voicebot.hearing.endpoint import MAX_LENGTH, Patience
 from voicebot.hearing.transcribing import transcribe
 from voicebot.line.line import Ended, KeyPressed, Line, LineEvent, RateChanged
 from voicebot.speaking.mouth import Mouth
@@ -69,15 +74,26 @@ class Call:
         # Without a limit: nothing in it may be lost, and but for keys, which `_post` counts, the
         # call itself makes what comes (an utterance, a timer, a prompt at a time).
         self._put, self._inbox = trio.open_memory_channel[items.Item](math.inf)
-        self._playback = Playback(self._on_sounding, lambda: self._post(items.PlayedOut()))
+        self._playback = Playback(
+            self._on_sounding,
+            lambda: self._post(items.PlayedOut()),
+            self._on_mark,
+            lambda: self._post(items.BargeInChanged(self._mouth.number)),
+        )
         self._mouth = Mouth(services.prompts, self._playback, self._on_prompt_failed)
-        self._ear = CallerEar(self._on_speech)
+        self._floor = Floor(self._playback, self._now, self.log)
+        verifier = services.verifier() if services.verifier is not None else None
+        self._ear = CallerEar(self._on_speech, self._playback.left, verifier)
         self._line = make_line(self._playback, self._ear, self._post)
         self._turn = Waterfall(self.log)
         self._messages = Messages(info.id, services.recordings, self._post, self.log)
         self._question: ev.Listen | None = None
+        self._listening = False
+        """The ear is open for its answer."""
         self._hearing: trio.CancelScope | None = None
         """Around the recognition of the utterance under way."""
+        self._unfinished: items.SpeechEnded | None = None
+        """What may go on with the next utterance."""
         self._timers: dict[ev.Timer, int] = {}
         self._timer_count = 0
         # Keys may be pressed ahead of the question they are meant for.
@@ -185,10 +201,13 @@ class Call:
         return self._put.statistics().current_buffer_used
 
     def _on_sounding(self) -> None:
-        self._post(items.Sounding(self._now()))
+        self._post(items.Sounding(self._now(), self._mouth.number))
+
+    def _on_mark(self, name: str) -> None:
+        self._post(items.MarkPassed(name, self._now(), self._mouth.number))
 
     def _on_speech(self, utterance: Utterance) -> None:
-        self._playback.paused = True
+        self._floor.voice(utterance)
         self._post(items.SpeechBegan(utterance, self._question))
 
     def _on_prompt_failed(self, reason: str, number: int) -> None:
@@ -206,11 +225,21 @@ class Call:
                 self._speech_began(utterance, question)
             case items.SpeechEnded():
                 self._speech_ended(item)
+            case items.NothingMore(speech):
+                if speech is self._unfinished:
+                    self._nothing_more(speech)
             case items.TimerDue(timer, number):
                 if self._timers.get(timer) == number:
-                    self._tell(ev.TimerFired(self._now(), timer))
-            case items.Sounding(at_s):
-                self._turn.answered(at_s)
+                    self._timer_due(timer)
+            case items.Sounding(at_s, number):
+                if number == self._mouth.number:
+                    self._turn.answered(at_s)
+            case items.MarkPassed(name, at_s, number):
+                if number == self._mouth.number:
+                    self._tell(ev.MarkPassed(at_s, name))
+            case items.BargeInChanged(number):
+                if number == self._mouth.number:
+                    self._barge_in_changed()
             case items.PlayedOut():
                 self._played_out()
             case items.PromptFailed(reason, number):
@@ -235,9 +264,13 @@ class Call:
     def _key(self, digit: str, at_s: float) -> None:
         shown = "*" if self._keys_are_secret else digit
         self.log.info("call.key", key=shown, at_s=round(at_s, 3))
-        self._turn.key(at_s)
+        self._turn.key(at_s, self._dialog.node)
+        self._floor.answered()
+        spoken, heard = self._mouth.number, self._playback.heard
         if not self._tell(ev.KeyPressed(at_s, digit)):
             self._turn.forget()
+        if self._mouth.number != spoken:
+            self._floor.interrupted("key", at_s, heard)
 
     def _played_out(self) -> None:
         if self._playback.busy:
@@ -245,58 +278,151 @@ class Call:
         if self._messages.beeping:
             self._messages.begin(self._ear)
             return
-        question = self._question
         self._tell(ev.PromptsFinished(self._now()))
-        # Keys typed ahead may have led on to the next question: that one has its own prompts.
-        if (
-            question is not None
-            and question is self._question
-            and question.barge_in is not BargeIn.SPEECH
-        ):
-            self._open_ear(question)
+        self._open_or_shut()
+
+    def _barge_in_changed(self) -> None:
+        self._tell(ev.BargeInChanged(self._now(), self._playback.barge_in))
+        self._open_or_shut()
 
     # Hearing ----------------------------------------------------------------------------------
 
+    def _open_or_shut(self) -> None:
+        """Whoever may not interrupt what is said is not listened to until it is over."""
+        question, playback = self._question, self._playback
+        if question is None:
+            return
+        of_prompt = playback.barge_in or question.barge_in
+        may_speak = of_prompt is BargeIn.SPEECH or not playback.busy
+        if may_speak and not self._listening:
+            self._open_ear(question)
+        elif self._listening and not may_speak:
+            self._shut_ear()
+            self._tell(ev.SpeechLost(self._now()))
+
+    def _shut_ear(self) -> None:
+        self._listening = False
+        self._unfinished = None
+        self._ear.close()
+        if self._hearing is not None:
+            self._hearing.cancel()
+        self._floor.closed()
+
     def _open_ear(self, question: ev.Listen) -> None:
+        self._listening = True
         self._ear.open(Patience.of(question.end_silence_s), question.max_speech_s)
 
     def _speech_began(self, utterance: Utterance, question: ev.Listen | None) -> None:
-        if question is None or question is not self._question:
+        if question is None or question is not self._question or not self._listening:
             return
         self.log.info("call.speech", at_s=round(self._now(), 3), barge_in=self._playback.busy)
-        self._tell(ev.SpeechStarted(self._now()))
-        self._nursery.start_soon(self._recognise, utterance, question)
+        begun, self._unfinished = self._unfinished, None
+        if begun is None:
+            self._tell(ev.SpeechStarted(self._now()))
+        self._nursery.start_soon(self._recognise, utterance, question, begun)
+        if self._playback.busy:
+            by_words = self._services.recogniser.partials
+            self._nursery.start_soon(partial(self._floor.watch, by_words=by_words))
 
-    async def _recognise(self, utterance: Utterance, question: ev.Listen) -> None:
+    async def _recognise(
+        self, utterance: Utterance, question: ev.Listen, begun: items.SpeechEnded | None
+    ) -> None:
         with trio.CancelScope() as self._hearing:
-            hearing = await transcribe(self._services.recogniser, utterance, question)
+            hearing = await transcribe(
+                self._services.recogniser,
+                utterance,
+                question,
+                self._on_words,
+                self._on_answer,
+                begun.hearing if begun is not None else None,
+            )
             if hearing.failure:
                 self.log.warning("call.recognition_failed", reason=hearing.failure)
             self._post(items.SpeechEnded(utterance, question, hearing, self._now()))
 
+    def _on_words(self, text: str) -> None:
+        question = self._question
+        if question is not None and self._playback.busy:
+            self._floor.words(question.expectation.claim(text, filled=question.filled))
+
+    def _on_answer(self, text: str) -> None:
+        heard = ev.SpeechHeard(self._now(), tuple(map(Word, text.split())))
+        self._mouth.foresee(self._dialog.foresee(heard))
+
     def _speech_ended(self, item: items.SpeechEnded) -> None:
         question, words = item.question, item.hearing.words
-        if question is not self._question:
+        if question is not self._question or not self._listening:
             return
-        voiced_s = item.utterance.voiced_s
+        voiced_s, claim = item.utterance.voiced_s, _claim(question, words)
         if item.hearing.is_cough(voiced_s) or question.expectation.only_fillers(words):
             self.log.info("call.nothing_heard", voiced_s=round(voiced_s, 2))
-            self._tell(ev.SpeechLost(self._now()))
-            self._playback.paused = False
-            self._open_ear(question)
+            self._lost(question, "nothing heard", claim)
             return
-        text = " ".join(word.text for word in words)
+        more_s = self._may_go_on_s(item)
+        if more_s > 0:
+            self._unfinished = item
+            self._nursery.start_soon(self._wait_for_more, item, more_s)
+            self._open_ear(question)
+        else:
+            self._answered(item)
+
+    def _may_go_on_s(self, item: items.SpeechEnded) -> float:
+        """How much longer to wait for the rest: while the caller was silent the recogniser took a
+        noise for the last digit, and knows better now."""
+        question, hearing = item.question, item.hearing
+        still = question.expectation.still(hearing.text, filled=question.filled)
+        if hearing.failure or hearing.endpoint == MAX_LENGTH or still is not Still.PREFIX:
+            return 0.0
+        waited_s = trio.current_time() - hearing.silence_s
+        return Patience.of(question.end_silence_s).wait_s(still) - waited_s
+
+    async def _wait_for_more(self, item: items.SpeechEnded, more_s: float) -> None:
+        await trio.sleep(more_s)
+        self._post(items.NothingMore(item))
+
+    def _nothing_more(self, item: items.SpeechEnded) -> None:
+        if self._ear.in_speech:
+            return  # he goes on after all: that is in the inbox already
+        self._unfinished = None
+        why, now_s = Still.PREFIX.name.lower(), trio.current_time()
+        hearing = replace(item.hearing, endpoint=why, endpoint_s=now_s)
+        self._answered(replace(item, hearing=hearing, text_s=self._now()))
+
+    def _answered(self, item: items.SpeechEnded) -> None:
+        """The caller has said all that he will say."""
+        question, words = item.question, item.hearing.words
+        voiced_s, claim = item.utterance.voiced_s, _claim(question, words)
         sure = [[word.text, round(word.confidence, 2)] for word in words]
         self.log.info(
             "call.heard",
             more={"words": [] if question.secret else sure, "partials": item.hearing.partials},
-            text="***" if question.secret else text,
+            text="***" if question.secret else item.hearing.text,
             confidence=round(min(word.confidence for word in words), 2),
         )
-        still = question.expectation.still(text, filled=question.filled)
-        voice_s = item.hearing.last_voice_s - self._began_s
-        self._turn.speech(voice_s, still.name.lower(), item.text_s)
-        self._tell(ev.SpeechHeard(self._now(), words))
+        # What is no answer and comes while the bot speaks may be said to somebody else, or by a
+        # television: the bot goes on, and nothing was missed.  Behind the prompt it is a miss.
+        meant = claim in (Claim.WORDS, Claim.ANSWER)
+        meant = meant or self._dialog.understands(words, item.hearing.alternatives)
+        if not meant and (not self._playback.heard_out or item.hearing.is_scrap(voiced_s)):
+            self._lost(question, "no answer", claim)
+            return
+        self._floor.taken(meant=meant)
+        hearing, began_s = item.hearing, self._began_s
+        stages = {
+            "silence": hearing.silence_s - began_s,
+            "endpoint": hearing.endpoint_s - began_s,
+            "text": item.text_s,
+        }
+        voice_s = hearing.last_voice_s - began_s
+        stopped_ms = self._floor.stopped_ms
+        self._turn.speech(voice_s, question.node, hearing.endpoint, stages, stopped_ms)
+        self._tell(ev.SpeechHeard(self._now(), words, hearing.alternatives))
+
+    def _lost(self, question: ev.Listen, why: str, claim: Claim) -> None:
+        """Nothing was said to the bot."""
+        self._tell(ev.SpeechLost(self._now()))
+        self._floor.nothing(why, claim)
+        self._open_ear(question)
 
     # The dialogue -----------------------------------------------------------------------------
 
@@ -319,6 +445,8 @@ class Call:
                 was_silent = True
             self._do(action)
         self._turn.decided(self._now())
+        if settled:
+            self._mouth.foresee(())
         if spoke and not self._playback.busy:
             self._post(items.PlayedOut())  # there was not a sound in it
         elif spoke and was_silent and self._turn.running:
@@ -331,7 +459,7 @@ class Call:
                 for prompt in prompts:
                     said = "***" if prompt.secret else markup.plain(prompt.text)
                     self.log.info("call.said", text=said)
-                    self._mouth.say(prompt)
+                    self._turn.says(self._mouth.say(prompt))
             case ev.StopSpeaking():
                 self._mouth.stop()
             case ev.Listen():
@@ -362,15 +490,11 @@ class Call:
 
     def _listen(self, question: ev.Listen) -> None:
         self._question = question
-        if question.barge_in is BargeIn.SPEECH or not self._playback.busy:
-            self._open_ear(question)
+        self._open_or_shut()
 
     def _stop_listening(self) -> None:
         self._question = None
-        self._ear.close()
-        if self._hearing is not None:
-            self._hearing.cancel()
-        self._playback.paused = False
+        self._shut_ear()
 
     # Timers -----------------------------------------------------------------------------------
 
@@ -378,6 +502,12 @@ class Call:
         self._timer_count += 1
         self._timers[timer] = self._timer_count
         self._nursery.start_soon(self._run_timer, timer, after_s, self._timer_count)
+
+    def _timer_due(self, timer: ev.Timer) -> None:
+        now_s = self._now()
+        if timer is ev.Timer.KEYS:
+            self._turn.no_more_keys(now_s)
+        self._tell(ev.TimerFired(now_s, timer))
 
     async def _run_timer(self, timer: ev.Timer, after_s: float, number: int) -> None:
         await trio.sleep(after_s)
@@ -454,6 +584,12 @@ class Call:
     def _now(self) -> float:
         """Seconds since the call began."""
         return trio.current_time() - self._began_s
+
+
+def _claim(question: ev.Listen, words: Sequence[Word]) -> Claim:
+    """Whom an utterance is for, as far as its words are sure."""
+    sure = (word.text if word.confidence >= bands.SURE_WORD else UNKNOWN for word in words)
+    return question.expectation.claim(" ".join(sure), filled=question.filled)
 
 
 def _ms(seconds: float) -> int:

@@ -35,6 +35,13 @@ class SpeechEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class NothingMore:
+    """An answer that could have gone on has not."""
+
+    speech: SpeechEnded
+
+
+@dataclass(frozen=True, slots=True)
 class TimerDue:
     timer: ev.Timer
     number: int
@@ -45,6 +52,26 @@ class Sounding:
     """The first frame of speech has left."""
 
     at_s: float
+    number: int
+    """The mouth's, of when it was said."""
+
+
+@dataclass(frozen=True, slots=True)
+class MarkPassed:
+    """The frame behind a mark has left."""
+
+    name: str
+    at_s: float
+    number: int
+    """As in `Sounding`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BargeInChanged:
+    """What is said now may be interrupted by others than what was said before."""
+
+    number: int
+    """As in `Sounding`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +124,7 @@ class Faulted:
 
 
 Item: TypeAlias = (
-    LineEvent | SpeechBegan | SpeechEnded | TimerDue | Sounding | PlayedOut | PromptFailed
+    LineEvent | SpeechBegan | SpeechEnded | NothingMore | TimerDue | Sounding | MarkPassed | BargeInChanged | PlayedOut
+    | PromptFailed
     | RequestOver | MessageOver | Kept | TransferOver | Ending | Faulted
 )  # fmt: skip

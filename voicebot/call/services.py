@@ -14,6 +14,7 @@ from voicebot.call.asker import Asker
 from voicebot.flow import events as ev
 from voicebot.hearing.recogniser import Recogniser
 from voicebot.hearing.recording import Recordings
+from voicebot.hearing.vad import MakeVerifier
 from voicebot.line.clock import MediaClock
 from voicebot.speaking.prompts import PromptStore
 
@@ -49,3 +50,5 @@ class Services:
     asker: Asker
     recordings: Recordings
     switch: Switch = field(default_factory=LeaveToDialplan)
+    verifier: MakeVerifier | None = None
+    """Of what each caller's detector takes for speech."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from statistics import median_low
 from typing import Self
 
 from voicebot.config import Records
@@ -131,7 +132,11 @@ class CallRecords:
         """As a witness: the log says this, too."""
         if name == "turn":
             self._turns.append(fields)
-        if self._trace is not None:
+        if self._trace is None:
+            return
+        if name == "turn":
+            self._trace.turn(at_s, fields, self._secrets)
+        else:
             self._trace.fact(name, at_s, fields, self._secrets)
 
     def end(self, reason: str, variables: Mapping[str, object], tags: Mapping[str, str]) -> None:
@@ -176,7 +181,13 @@ class CallRecords:
             reason=reason,
             variables=variables,
             tags=tags,
+            response_ms=_response_ms(self._turns),
             turns=tuple(self._turns),
             files={kind: one.file.path for kind, one in files.items() if one is not None},
         )
         self._calls.write(record.line(self._secrets))
+
+
+def _response_ms(turns: Sequence[Mapping[str, object]]) -> dict[str, int]:
+    waits = [ms for turn in turns if isinstance(ms := turn.get("response_ms"), int)]
+    return {"p50": median_low(waits), "max": max(waits)} if waits else {}

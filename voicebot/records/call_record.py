@@ -29,6 +29,8 @@ class CallRecord:
     """Why it ended."""
     variables: Mapping[str, object]
     tags: Mapping[str, str]
+    response_ms: Mapping[str, int]
+    """How long the caller waited for the answers, "p50" and "max"; empty where there were none."""
     turns: tuple[Mapping[str, object], ...]
     """The waterfall of each answer of the bot."""
     files: Mapping[str, Path]

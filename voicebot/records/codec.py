@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final, TypeAlias, cast, get_args
 
 from voicebot.flow import events as ev
-from voicebot.flow.answers import Word
+from voicebot.flow.answers import Alternative, Word
+from voicebot.flow.model import BargeIn
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -35,7 +36,9 @@ EVENTS: Final[Mapping[str, type]] = {NAMES[cls]: cls for cls in get_args(ev.Even
 
 _READ: Final[Mapping[str, Callable[[Json], object]]] = {
     "words": lambda written: tuple(_word(one) for one in _list(written)),
+    "alternatives": lambda written: tuple(_alternative(one) for one in _list(written)),
     "timer": lambda written: ev.Timer(_str(written)),
+    "barge_in": lambda written: None if written is None else BargeIn(_str(written)),
 }
 """How a field of that name is read, where JSON has no such value."""
 
@@ -96,6 +99,8 @@ def _plain(value: object, folder: Path) -> Json:  # noqa: C901 - a row for each 
             return value
         case Word(text, confidence):
             return [text, confidence]
+        case Alternative(words, probability):
+            return [" ".join(words), probability]
         case Path():
             return _shown(value, folder)
         case set() | frozenset():
@@ -105,7 +110,8 @@ def _plain(value: object, folder: Path) -> Json:  # noqa: C901 - a row for each 
         case list() | tuple():
             return [_plain(one, folder) for one in value]
         case ev.Prompt():
-            return _fields(value, folder)
+            # Left out where it says nothing: traces from before it was there compare equal.
+            return {k: v for k, v in _fields(value, folder).items() if k != "barge_in" or v}
         case _:
             return str(value)
 
@@ -120,6 +126,11 @@ def _word(written: Json) -> Word:
             return Word(text, confidence)
         case _:
             raise ValueError(f"{written!r} is no word with its confidence")
+
+
+def _alternative(written: Json) -> Alternative:
+    one = _word(written)  # a text with a number, too
+    return Alternative(tuple(one.text.split()), one.confidence)
 
 
 def _list(written: Json) -> list[Json]:

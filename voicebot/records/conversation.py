@@ -5,7 +5,7 @@ Knows events and actions as they stand in a trace.  Must not know files, flows o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from voicebot.flow import events as ev
@@ -43,6 +43,15 @@ def caller_line(event: ev.Event) -> str | None:  # noqa: C901 - a row for each e
             return "caller hangs up"
         case _:
             return None
+
+
+def turn_line(stages: Mapping[str, Json]) -> str:
+    """How long the answer took, and where the time went: ms from the caller's last voice or key."""
+    names = ("silence", "endpoint", "text", "decided")
+    reached = [f"{name} {stages[f'{name}_ms']}" for name in names if f"{name}_ms" in stages]
+    how = [str(stages[name]) for name in ("endpoint", "prompt") if stages.get(name)]
+    took = ", ".join(reached + how)
+    return f"       answered after {stages.get('response_ms')} ms ({took})"
 
 
 def bot_lines(actions: Sequence[Json], *, all_of_them: bool = False) -> Iterator[str]:

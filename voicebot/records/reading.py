@@ -49,6 +49,8 @@ class Told:
 class ReadTrace:
     header: Header
     told: tuple[Told, ...]
+    turns: Mapping[int, Mapping[str, Json]]
+    """The waterfalls, by the number of the event that the turn begins with, from 0."""
     facts: tuple[Mapping[str, Json], ...]
     end: str | None
     """Why the call ended; None: the trace does not come so far."""
@@ -71,12 +73,16 @@ def read_trace(path: Path) -> ReadTrace:
     torn = bool(lines.pop().strip())
     header = _header(lines[0] if lines else "", path)
     told: list[Told] = []
+    turns: dict[int, Mapping[str, Json]] = {}
     facts: list[Mapping[str, Json]] = []
     end: str | None = None
     for number, written in _lines(lines[1:], path):
         match written:
             case {"event": str()}:
                 told.append(_told(written, f"{path}:{number}"))
+            # The second is how format 1 has it.
+            case {"turn": dict(stages)} | ({"fact": "turn"} as stages):
+                turns[_begin(told)] = stages
             case {"fact": str()}:
                 facts.append(written)
             case {"end": str() as end}:
@@ -88,7 +94,14 @@ def read_trace(path: Path) -> ReadTrace:
                 )
             case _:
                 raise TraceError(f"{path}:{number}: this voicebot knows no such line")
-    return ReadTrace(header, tuple(told), tuple(facts), end, torn or end is None)
+    return ReadTrace(header, tuple(told), turns, tuple(facts), end, torn or end is None)
+
+
+def _begin(told: Sequence[Told]) -> int:
+    """The event that begins the turn that was answered now: what the caller did last."""
+    numbers = range(len(told) - 1, -1, -1)
+    caller = (ev.SpeechHeard, ev.KeyPressed)
+    return next((number for number in numbers if isinstance(told[number].event, caller)), 0)
 
 
 def _lines(lines: Sequence[str], path: Path) -> Iterator[tuple[int, dict[str, Json]]]:

@@ -109,7 +109,8 @@ class EventMask:
             case ev.KeyPressed() if self._keys:
                 return replace(event, key=MASKED_KEY)
             case ev.SpeechHeard(words=words) if hidden:
-                return replace(event, words=tuple(Word(MASK, one.confidence) for one in words))
+                masked = tuple(Word(MASK, one.confidence) for one in words)
+                return replace(event, words=masked, alternatives=())
             case _:
                 return event
 

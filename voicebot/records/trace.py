@@ -4,8 +4,9 @@ Knows the lines of the file and how they are written in the call.  Must not know
 trace is read (reading.py) or what to make of it (replay.py).
 
 JSON lines: a header with all that a replay needs, the flow files among it; then one line for each
-event with its actions; between them facts that explain the call (what was heard, how long a turn
-took); at last why the call ended.  A line that is torn, the last one of a crash, is passed over.
+event with its actions; between them the waterfall of each turn, behind the event that it begins
+with, and facts that explain the call (what was heard, which server was slow); at last why the call
+ended.  A line that is torn, the last one of a crash, is passed over.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from voicebot.records.codec import Json, as_dict, encode_action, encode_event
 from voicebot.records.secrets import EventMask, masked_action, scrubbed
 from voicebot.records.writer import Appended, Writer
 
-FORMAT: Final = 1
-"""Of the file.  To be raised when an older voicebot would replay a trace wrongly."""
+FORMAT: Final = 2
+"""Of the file.  To be raised when an older voicebot would replay a trace wrongly, or not at all."""
 IN_EVENTS: Final = frozenset({"said", "key", "log"})
 """Facts that the events and actions have, word for word."""
 
@@ -111,7 +112,7 @@ class Trace:
         self._folder = served.flow.path.parent
         self._served = served
         self.answers: list[Answer] = []
-        """Of calendars, since the event before."""
+        """Of calendars, since the event before; also to what was only foreseen."""
         self._lost = 0
 
     def begin(self, info: CallInfo, seed: int) -> None:
@@ -135,6 +136,10 @@ class Trace:
         if name in IN_EVENTS:
             return
         self._do(partial(self._write_fact, name, at_s, fields, secrets))
+
+    def turn(self, at_s: float, stages: Mapping[str, object], secrets: frozenset[str]) -> None:
+        """The caller has been answered."""
+        self._do(partial(self._write_turn, at_s, stages, secrets))
 
     def end(self, reason: str, seconds: float) -> None:
         self._do(partial(self._write, {"end": reason, "seconds": round(seconds, 3)}))
@@ -190,6 +195,12 @@ class Trace:
         self, name: str, at_s: float, fields: Mapping[str, object], secrets: frozenset[str]
     ) -> None:
         line = {"fact": name, "at_s": round(at_s, 4), **as_dict(_as_json(dict(fields)))}
+        self._write(as_dict(scrubbed(line, secrets)))
+
+    def _write_turn(
+        self, at_s: float, stages: Mapping[str, object], secrets: frozenset[str]
+    ) -> None:
+        line: dict[str, Json] = {"turn": as_dict(_as_json(dict(stages))), "at_s": round(at_s, 4)}
         self._write(as_dict(scrubbed(line, secrets)))
 
     def _encoded(self, action: ev.Action) -> Json:

@@ -4,13 +4,15 @@ Knows prompts, clips, the queue, the rate of the line.  Must not know the dialog
 was said, failed or has been played is told to the call.
 
 What is rendered is queued at once.  All else has its places in the queue and is made by one task,
-in order, each clause leaving while the next is made: what is said last can wait for its turn.
+in order, each clause leaving while the next is made: what is said last can wait for its turn.  What
+will probably be said next can be made beforehand, as far as its first clause.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 import trio
@@ -38,13 +40,47 @@ class _Resampling:
     clip: Clip
 
 
+class AtHand(StrEnum):
+    """How a prompt comes to be sound."""
+
+    RENDERED = "rendered"
+    """It was there before the call."""
+    FORESEEN = "foreseen"
+    """It was begun before it was to be said."""
+    MADE = "made"
+
+
+@dataclass(frozen=True, slots=True)
+class _Clause:
+    """What is made at once, the pause behind it and the marks before it."""
+
+    text: str
+    language: str
+    pause_s: float
+    marks: tuple[str, ...]
+
+
+@dataclass(slots=True, eq=False)
+class _Foreseen:
+    """A clause that is made before it is known whether it will be said."""
+
+    clause: _Clause
+    begun: bool = False
+    """The synthesiser has it; else others come first."""
+    clip: Clip | None = None
+    over: trio.Event = field(default_factory=trio.Event)
+    """There is a clip, or there will be none."""
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+
 @dataclass(frozen=True, slots=True)
 class _Synthesis:
-    """A prompt in clauses, each with its place and the pause behind it."""
+    """A prompt in clauses, each with its place."""
 
     number: int
-    places: list[tuple[Slot, str, float]]
-    language: str
+    places: list[tuple[Slot, _Clause]]
+    begun: _Foreseen | None
+    """The first of them, in the making."""
 
 
 class Mouth:
@@ -65,26 +101,47 @@ class Mouth:
         self._put, self._jobs = trio.open_memory_channel[_Resampling | _Synthesis](2**16)
         self._making = trio.CancelScope()
         """Around what is being made."""
+        self._foreseen: _Foreseen | None = None
+        self._nursery: trio.Nursery
         self.number = 0
         """How often it has been silenced: who was silenced cannot fail any more."""
         self.rate_hz = BASE_RATE_HZ
         """At which the line plays."""
 
-    def say(self, prompt: Prompt) -> None:
+    def say(self, prompt: Prompt) -> AtHand:
         """Queue a prompt."""
         clip = self._rendered(prompt)
         if clip is not None:
-            self._add(clip, secret=prompt.secret)
-            return
+            self._add(clip, prompt)
+            return AtHand.RENDERED
         if len(prompt.text) > LONGEST_TEXT:
             self._on_failed(f"a text of {len(prompt.text)} characters is too long", self.number)
-            return
-        places = [
-            (self._playback.add(secret=prompt.secret), clause, pause_s)
-            for clause, pause_s in portions(prompt.text, prompt.language)
-        ]
+            return AtHand.MADE
+        clauses, begun = _clauses(prompt), None
+        foreseen = self._take_foreseen(clauses)
+        if foreseen is not None and foreseen.clip is not None:
+            self._add(foreseen.clip, prompt)
+            del clauses[0]
+        else:
+            begun = foreseen
+        places = [(self._place(prompt), clause) for clause in clauses]
         if places:
-            self._put.send_nowait(_Synthesis(self.number, places, prompt.language))
+            self._put.send_nowait(_Synthesis(self.number, places, begun))
+        return AtHand.MADE if foreseen is None else AtHand.FORESEEN
+
+    def foresee(self, prompts: Iterable[Prompt]) -> None:
+        """Make what is not rendered of the beginning of these, in case that they are said next.
+
+        What was foreseen before and has not been said is forgotten; with no prompts that is all.
+        """
+        clause = self._first_to_make(prompts)
+        if self._foreseen is not None:
+            if self._foreseen.clause == clause:
+                return
+            self._foreseen.scope.cancel()
+        self._foreseen = None if clause is None else _Foreseen(clause)
+        if self._foreseen is not None:
+            self._nursery.start_soon(self._make_foreseen, self._foreseen)
 
     def beep(self) -> None:
         """Queue the tone after which the caller is recorded."""
@@ -99,15 +156,18 @@ class Mouth:
 
     async def make(self) -> None:
         """Make what is queued and not there yet, as long as the call lasts."""
-        async for job in self._jobs:
-            with trio.CancelScope() as self._making:
-                if job.number != self.number:
-                    continue
-                if isinstance(job, _Synthesis):
-                    await self._synthesise(job)
-                else:
-                    await _resampled(job.clip, self.rate_hz)
-                    job.place.fill(job.clip)
+        async with trio.open_nursery() as self._nursery:
+            async for job in self._jobs:
+                with trio.CancelScope() as self._making:
+                    if job.number != self.number:
+                        if isinstance(job, _Synthesis) and job.begun is not None:
+                            job.begun.scope.cancel()
+                        continue
+                    if isinstance(job, _Synthesis):
+                        await self._synthesise(job)
+                    else:
+                        await _resampled(job.clip, self.rate_hz)
+                        job.place.fill(job.clip)
 
     async def prepare(self, rate_hz: int) -> None:
         """Have all that is queued at this rate, which `rate_hz` may then become."""
@@ -119,29 +179,90 @@ class Mouth:
             return self._prompts.file(prompt.file)
         return self._prompts.get(prompt.text, prompt.language)
 
-    def _add(self, clip: Clip, *, secret: bool) -> None:
+    def _place(self, prompt: Prompt, clip: Clip | None = None) -> Slot:
+        return self._playback.add(clip, secret=prompt.secret, barge_in=prompt.barge_in)
+
+    def _add(self, clip: Clip, prompt: Prompt) -> None:
         if clip.has(self.rate_hz):
-            self._playback.add(clip, secret=secret)
+            self._place(prompt, clip)
         else:
-            place = self._playback.add(secret=secret)
+            place = self._place(prompt)
             self._put.send_nowait(_Resampling(self.number, place, clip))
 
     async def _synthesise(self, job: _Synthesis) -> None:
         left = iter(job.places)
-        for place, clause, pause_s in left:
+        begun = job.begun
+        for place, clause in left:
             try:
-                with trio.fail_after(SYNTHESIS_S):
-                    clip = await self._prompts.clip(clause, job.language)
+                clip = await self._begun_before(begun) or await self._clip(clause)
             except (SynthesisError, trio.TooSlowError) as error:
                 place.fill(None)
-                for other, _, _ in left:
+                for other, _ in left:
                     other.fill(None)  # half a sentence helps nobody
                 too_slow = f"the synthesiser took more than {SYNTHESIS_S:g} s"
                 self._on_failed(str(error) or too_slow, job.number)
                 return
-            clip = clip.with_pause(pause_s)
-            clip.pcm(self.rate_hz)  # a clause takes a millisecond: no thread for that
             place.fill(clip)
+            begun = None
+
+    async def _clip(self, clause: _Clause) -> Clip:
+        with trio.fail_after(SYNTHESIS_S):
+            clip = await self._prompts.clip(clause.text, clause.language)
+        clip = clip.with_pause(clause.pause_s).with_marks(clause.marks)
+        # A clause takes a millisecond: no thread for that.
+        clip.pcm(self.rate_hz)
+        _ = clip.clauses
+        return clip
+
+    # What may be said ---------------------------------------------------------------------------
+
+    def _first_to_make(self, prompts: Iterable[Prompt]) -> _Clause | None:
+        """Behind what is rendered there is time enough to make the rest."""
+        for prompt in prompts:
+            if self._rendered(prompt) is not None or len(prompt.text) > LONGEST_TEXT:
+                return None
+            clauses = _clauses(prompt)
+            if clauses:
+                return clauses[0]
+        return None
+
+    def _take_foreseen(self, clauses: Sequence[_Clause]) -> _Foreseen | None:
+        """What was foreseen, if it is how this begins and has been begun."""
+        foreseen = self._foreseen
+        if foreseen is None or foreseen.clause not in clauses[:1]:
+            return None
+        self._foreseen = None
+        if foreseen.begun:
+            return foreseen
+        foreseen.scope.cancel()
+        return None
+
+    async def _make_foreseen(self, foreseen: _Foreseen) -> None:
+        try:
+            with foreseen.scope:
+                async with self._prompts.foresight:
+                    foreseen.begun = True
+                    foreseen.clip = await self._clip(foreseen.clause)
+        except (SynthesisError, trio.TooSlowError):
+            return  # it is tried again when it is really to be said, and what is wrong is told then
+        finally:
+            foreseen.over.set()
+
+    async def _begun_before(self, foreseen: _Foreseen | None) -> Clip | None:
+        if foreseen is None:
+            return None
+        try:
+            await foreseen.over.wait()
+        finally:
+            foreseen.scope.cancel()  # nobody waits for it any more, if it is not there
+        return foreseen.clip
+
+
+def _clauses(prompt: Prompt) -> list[_Clause]:
+    return [
+        _Clause(clause, prompt.language, pause_s, marks)
+        for clause, pause_s, marks in portions(prompt.text, prompt.language)
+    ]
 
 
 async def _resampled(clip: Clip, rate_hz: int) -> None:

@@ -15,9 +15,11 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from math import ceil
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import soundfile
@@ -25,14 +27,15 @@ import structlog
 import trio
 
 from voicebot.flow.spoken import language_of, markup
-from voicebot.line.audio import FULL_SCALE, SAMPLE_BYTES, frame_bytes, resample
-from voicebot.speaking.loudness import Samples, levelled, trimmed
+from voicebot.flow.spoken.markup import Mark
+from voicebot.line.audio import FRAMES_PER_S, FULL_SCALE, SAMPLE_BYTES, frame_bytes, resample
+from voicebot.speaking.loudness import Samples, clauses_s, levelled, trimmed
 from voicebot.speaking.synthesiser import Speech, Synthesiser
 
 log = structlog.get_logger()
 
-Spoken: TypeAlias = tuple[str | float, ...]
-"""Words as the synthesiser reads them, and pauses in seconds."""
+Spoken: TypeAlias = tuple[str | float | Mark, ...]
+"""Words as the synthesiser reads them, pauses in seconds, and marks."""
 
 RENDER_VERSION = 3
 """To be raised when levelling or trimming changes: what is cached is then rendered again."""
@@ -42,6 +45,7 @@ LONG_PIECE = 40
 
 SENTENCE_PAUSE_S = 0.30
 CLAUSE_PAUSE_S = 0.12
+_CLAUSE_ENDS = ".!?…,;:\u3002\uff01\uff1f"
 
 LONGEST_ABBREVIATION = 8
 """Characters, with what stands before it. Looking for one in all of a long text would hold up the calls."""
@@ -57,9 +61,16 @@ class PromptError(Exception):
 class Clip:
     """The sound of one prompt or clause."""
 
-    def __init__(self, text: str, rate_hz: int, pcm: bytes) -> None:
-        """Take the sound as 16-bit little-endian mono at any rate."""
+    def __init__(
+        self, text: str, rate_hz: int, pcm: bytes, marks: tuple[tuple[int, str], ...] = ()
+    ) -> None:
+        """Take the sound as 16-bit little-endian mono at any rate.
+
+        Args:
+            marks: names, each with the frame that it stands before.
+        """
         self.text = text
+        self.marks = marks
         self.duration_s = len(pcm) / SAMPLE_BYTES / rate_hz
         self.rate_hz = rate_hz
         """The rate it was made at."""
@@ -83,6 +94,10 @@ class Clip:
         """Give the same sound with a silence behind it, as between two clauses spoken apart."""
         return _joined(self.text, [self, seconds]) if seconds else self
 
+    def with_marks(self, names: Sequence[str]) -> "Clip":
+        """Give the same sound with marks before it."""
+        return _joined(self.text, [*map(Mark, names), self]) if names else self
+
     def frames(self, rate_hz: int) -> Sequence[bytes]:
         """Give the sound at `rate_hz` as 20 ms frames, cut once: the media clock only counts them off."""
         frames = self._frames.get(rate_hz)
@@ -92,9 +107,21 @@ class Clip:
             self._frames[rate_hz] = frames
         return frames
 
+    def marks_in(self, frames: int) -> tuple[tuple[int, str], ...]:
+        """Give the marks, each with how many of so many frames have left when it is passed."""
+        return tuple((min(at + 1, frames), name) for at, name in self.marks)
+
     def has(self, rate_hz: int) -> bool:
         """Say whether `pcm` is at hand for this rate."""
         return rate_hz in self._framed
+
+    @cached_property
+    def clauses(self) -> tuple[tuple[int, int], ...]:
+        """The frames in which each clause begins and ends, the same at every rate. The first time it is looked for,
+        which takes a millisecond for ten seconds.
+        """
+        found = clauses_s(_to_samples(self.master), self.rate_hz)
+        return tuple((int(begin * FRAMES_PER_S), ceil(end * FRAMES_PER_S)) for begin, end in found)
 
 
 class PromptStore:
@@ -116,6 +143,8 @@ class PromptStore:
         self._spoken: dict[tuple[Spoken, str], Clip] = {}
         """The same clips by what is spoken in them."""
         self._files: dict[Path, Clip] = {}
+        self.foresight = trio.CapacityLimiter(1)
+        """For what may never be said: one call at a time, so that what is to be said finds the synthesiser free."""
 
     async def render(
         self,
@@ -163,8 +192,7 @@ class PromptStore:
             PromptError: it cannot be read.
         """
         clip = _read_file(path)
-        for rate_hz in self._rates:
-            clip.pcm(rate_hz)
+        self._get_ready(clip)
         self._files[path] = clip
         return clip
 
@@ -177,22 +205,35 @@ class PromptStore:
         clip = self._spoken.get((pieces, language))
         if clip is not None:
             return clip
+        if any(isinstance(piece, Mark) for piece in pieces):
+            # The cache knows sound only: what stands between the marks is kept there, each by itself.
+            parts = [
+                await self._kept((piece,), language, text) if isinstance(piece, str) else piece
+                for piece in pieces
+            ]
+            clip = _joined(text, parts)
+        else:
+            clip = await self._kept(pieces, language, text)
+        await trio.to_thread.run_sync(self._get_ready, clip)
+        self._spoken[pieces, language] = clip
+        return clip
+
+    async def _kept(self, pieces: Spoken, language: str, text: str) -> Clip:
         path = self._cache_path(pieces, language)
         clip = await trio.to_thread.run_sync(_read_cached, path, text)
         if clip is None:
             parts = [
-                piece if isinstance(piece, float) else await self.clip(piece, language)
+                await self.clip(piece, language) if isinstance(piece, str) else piece
                 for piece in pieces
             ]
             clip = _joined(text, parts)
             await trio.to_thread.run_sync(_write_cached, path, clip)
-        await trio.to_thread.run_sync(self._resample, clip)
-        self._spoken[pieces, language] = clip
         return clip
 
-    def _resample(self, clip: Clip) -> None:
+    def _get_ready(self, clip: Clip) -> None:
         for rate_hz in self._rates:
             clip.pcm(rate_hz)
+        _ = clip.clauses
 
     def _cache_path(self, pieces: Spoken, language: str) -> Path:
         key = [RENDER_VERSION, self._synthesiser.fingerprint(language), language, pieces]
@@ -203,47 +244,82 @@ class PromptStore:
 def spoken(text: str, language: str) -> Spoken:
     """Give what is said for a text of a flow: its figures in words, its markup as pauses."""
     known = language_of(language)
-    return markup.pieces(text, known) if known is not None else (markup.plain(text),)
+    if known is None:
+        return (markup.plain(text),)
+    pieces = markup.pieces(text, known)
+    return tuple(_with_pauses(pieces)) if any(isinstance(p, Mark) for p in pieces) else pieces
 
 
-def portions(text: str, language: str) -> list[tuple[str, float]]:
-    """Cut a text into clauses to be spoken one by one, each with the pause behind it ("": a pause alone)."""
-    cut: list[tuple[str, float]] = []
+def _with_pauses(pieces: Spoken) -> Iterator[str | float | Mark]:
+    """Put the pauses back that a mark between two clauses costs: what is around it is spoken apart."""
+    for piece, behind in zip(pieces, (*pieces[1:], ""), strict=True):
+        yield piece
+        if isinstance(piece, str) and isinstance(behind, Mark):
+            pause_s = pause_after_s(piece) if piece[-1] in _CLAUSE_ENDS else 0.0
+            yield from (pause_s,) if pause_s else ()
+
+
+class Portion(NamedTuple):
+    """A clause that is spoken by itself, the pause behind it, and the marks before it; "": a pause alone."""
+
+    text: str
+    pause_s: float
+    marks: tuple[str, ...] = ()
+
+
+def portions(text: str, language: str) -> list[Portion]:
+    """Cut a text into clauses to be spoken one by one."""
+    cut: list[Portion] = []
+    marks: tuple[str, ...] = ()
     for piece in spoken(text, language):
-        if isinstance(piece, str):
+        if isinstance(piece, Mark):
+            marks += (piece.name,)
+        elif isinstance(piece, str):
             *before, last = clauses(piece) or [""]
-            cut += [(clause, pause_after_s(clause)) for clause in before]
-            cut.append((last, 0.0))
+            first, *others = [*((clause, pause_after_s(clause)) for clause in before), (last, 0.0)]
+            cut += [Portion(*first, marks), *(Portion(*other) for other in others)]
+            marks = ()
         else:
-            clause, pause_s = cut.pop() if cut else ("", 0.0)
-            cut.append((clause, pause_s + piece))
-    return [(clause, pause_s) for clause, pause_s in cut if clause or pause_s]
+            behind = cut.pop() if cut and not marks else Portion("", 0.0, marks)
+            cut.append(behind._replace(pause_s=behind.pause_s + piece))
+            marks = ()
+    cut.append(Portion("", 0.0, marks))
+    return [portion for portion in cut if any(portion)]
 
 
 def _squeezed(text: str) -> str:
     return " ".join(text.split())
 
 
-def _joined(text: str, parts: Sequence[Clip | float]) -> Clip:
-    """Put clips of one voice and silences of so many seconds together."""
+def _joined(text: str, parts: Sequence[Clip | float | Mark]) -> Clip:
+    """Put clips of one voice, silences of so many seconds and marks together."""
     rate_hz = next(
         (part.rate_hz for part in parts if isinstance(part, Clip) and part.master), SILENT_HZ
     )
-    pcm = (
-        bytes(round(rate_hz * part) * SAMPLE_BYTES) if isinstance(part, float)
-        else resample(part.master, part.rate_hz, rate_hz)
-        for part in parts
-    )  # fmt: skip
-    return Clip(text, rate_hz, b"".join(pcm))
+    pcm = bytearray()
+    marks: list[tuple[int, str]] = []
+    for part in parts:
+        frame = len(pcm) // frame_bytes(rate_hz)
+        if isinstance(part, Mark):
+            marks.append((frame, part.name))
+        elif isinstance(part, Clip):
+            marks += [(frame + at, name) for at, name in part.marks]
+            pcm += resample(part.master, part.rate_hz, rate_hz)
+        else:
+            pcm += bytes(round(rate_hz * part) * SAMPLE_BYTES)
+    return Clip(text, rate_hz, bytes(pcm), tuple(marks))
 
 
 def _finished(text: str, speech: Speech) -> Clip:
     if not speech.pcm:
         # Nothing to say, as in "...": some engines do not even name a rate then.
         return Clip(text, speech.rate_hz or SILENT_HZ, b"")
-    samples: Samples = np.frombuffer(speech.pcm, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
-    samples = trimmed(levelled(samples, speech.rate_hz), speech.rate_hz)
+    samples = trimmed(levelled(_to_samples(speech.pcm), speech.rate_hz), speech.rate_hz)
     return Clip(text, speech.rate_hz, _to_pcm(samples))
+
+
+def _to_samples(pcm: bytes) -> Samples:
+    return np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
 
 
 def _to_pcm(samples: Samples) -> bytes:
