@@ -29,6 +29,7 @@ VERBS: Final = {
     "graph": "checking:graph",
     "schema": "checking:schema",
     "replay": "replaying:replay",
+    "bench": "benching:bench",
 }
 """Each verb with its file in commands/ and its name there, in the order of `--help`."""
 

@@ -1,6 +1,7 @@
 """`python -m tests.bench [PART...]`: measure, show side by side, keep the result as JSON.
 
-Knows which parts there are. Exit 0 when every figure is met, 1 when one is missed, 3 when it cannot be measured here.
+All of it is live, in real time and over sockets; `voicebot bench turns` has what goes faster. Knows which parts
+there are. Exit 0 when every figure is met, 1 when one is missed, 3 when it cannot be measured here.
 """
 
 import sys
@@ -9,15 +10,17 @@ from pathlib import Path
 
 import click
 
-from . import check, load, turns
+from . import asterisk, check, live, load
 from .report import BUILD, Part, write_json
 from .servers import SERVERS, ServerFailed
 
-PARTS = ("load", "turns", "check")
+PARTS = ("load", "live", "check")
+NAMED = ("asterisk",)
+"""Only when it is asked for: it needs root, and fetches an Asterisk the first time."""
 
 
 @click.command()
-@click.argument("parts", nargs=-1, type=click.Choice(PARTS))
+@click.argument("parts", nargs=-1, type=click.Choice((*PARTS, *NAMED)))
 @click.option(
     "--server", "servers", multiple=True, type=click.Choice(list(SERVERS)), help="Only this one."
 )
@@ -57,11 +60,12 @@ def main(
     """Measure the voicebot side by side with two bare echo servers."""
     weight = load.Load(calls, seconds, rate, rounds, level)
     recordings = sorted(digits.glob("[0-9]_*.wav")) if digits else []
-    callers = turns.Callers(count, recordings=recordings)
+    callers = live.Callers(count, recordings=recordings)
     measures: Mapping[str, Callable[[], Part]] = {
         "load": lambda: load.run(weight, servers or tuple(SERVERS)),
-        "turns": lambda: turns.run(callers),
+        "live": lambda: live.run(callers),
         "check": lambda: check.run(rounds),
+        "asterisk": lambda: asterisk.run(callers),
     }
     done: dict[str, Part] = {}
     for name in parts or PARTS:

@@ -260,6 +260,26 @@ def test_a_call_stands_what_lines_are_like(plays: Plays, sound: Sound) -> None:
     passed(plays(*ORDER, call=SHOP, sound=sound))
 
 
+ECHO = Sound(echo_db=-12, echo_delay_s=0.12)
+
+
+def test_the_bots_echo_is_as_if_it_were_not_there(plays: Plays) -> None:
+    """Not a millisecond's pause in a prompt, and nothing that answers for the caller."""
+    steps = ('- bot: "Sales"', "- caller: {silence: true}", "- bot: Nothing heard", "- bot: Sales")
+    plain, echoed = passed(plays(*steps)), passed(plays(*steps, sound=ECHO))
+    assert echoed.exchange == plain.exchange
+
+
+@pytest.mark.parametrize("echo_db", [-6.0, -12.0, -18.0])
+@pytest.mark.parametrize("delay_s", [0.02, 0.12, 0.4])
+def test_who_interrupts_is_heard_above_the_echo(
+    plays: Plays, echo_db: float, delay_s: float
+) -> None:
+    sound = Sound(echo_db=echo_db, echo_delay_s=delay_s)
+    early = ('- bot: "Sales"', "- {caller: support, early: true}", "- bot: Please speak")
+    passed(plays(*early, sound=sound))
+
+
 def test_each_call_can_be_listened_to(plays: Plays, cache: Path, tmp_path: Path) -> None:
     test = plays('- bot: "Sales"', "- caller: sales", "- bot: Your order").conversation
     with AudioStage(VOSK, PIPER, cache, wav_folder=tmp_path) as stage:

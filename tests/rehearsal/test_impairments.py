@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from voicebot.line.audio import FULL_SCALE, level_dbfs
+from voicebot.line.audio import level_dbfs
 from voicebot.rehearsal.impairments import (
     BAND_HZ,
     NOISE_SAMPLES,
@@ -14,6 +15,7 @@ from voicebot.rehearsal.impairments import (
     Noise,
     Sound,
     coded,
+    hybrid,
     noise,
     seed_of,
 )
@@ -36,7 +38,7 @@ def test_a_line_without_impairments_changes_nothing() -> None:
 @pytest.mark.parametrize("kind", Noise)
 def test_noise_is_so_far_below_active_speech(kind: Noise, snr_db: float) -> None:
     sound = Sound(codec=Codec.NONE, snr_db=snr_db, noise=kind)
-    heard = b"".join(frame or b"" for frame in carried(sound, 1500))
+    heard = b"".join(frame or b"" for frame in carried(sound, NOISE_SAMPLES // 160))
     assert level_dbfs(heard) == pytest.approx(SPEECH_DBFS - snr_db, abs=0.3)
 
 
@@ -57,10 +59,41 @@ def test_noises_differ_in_colour() -> None:
     assert low_share(Noise.SPEECH) > 0.8 > low_share(Noise.PINK) > 0.4 > low_share(Noise.WHITE)
 
 
-def test_noise_goes_on_for_ever_without_a_seam() -> None:
-    frames = carried(Sound(codec=Codec.NONE, snr_db=10), NOISE_SAMPLES // 160 + 50)
-    heard = np.frombuffer(b"".join(frame or b"" for frame in frames), "<i2").astype(np.int32)
-    assert np.abs(np.diff(heard)).max() < 0.1 * FULL_SCALE
+def loudness(kind: Noise) -> NDArray[np.floating]:
+    """Each tenth of a second, in dB around the mean."""
+    pieces = noise(kind, 8000, seed=1)[: NOISE_SAMPLES // 800 * 800].reshape(-1, 800)
+    return np.asarray(10 * np.log10(np.mean(pieces**2, axis=1)))
+
+
+def test_babble_and_traffic_come_and_go_and_other_noises_stay() -> None:
+    steady = np.std(loudness(Noise.SPEECH))
+    assert np.std(loudness(Noise.BABBLE)) > 1.5 > steady
+    street = loudness(Noise.STREET)
+    assert np.std(street) > 1.5
+    assert street.max() > 4  # a car is near
+    # Traffic changes in seconds, talk from one syllable to the next.
+    assert np.std(np.diff(loudness(Noise.BABBLE))) > 1.5 * np.std(np.diff(street))
+
+
+def test_babble_has_the_spectrum_of_speech() -> None:
+    def thirds(kind: Noise) -> NDArray[np.floating]:
+        power = np.abs(np.fft.rfft(noise(kind, 8000, seed=1))) ** 2
+        frequencies = np.fft.rfftfreq(NOISE_SAMPLES, 1 / 8000)
+        edges = [(low, low * 1.26) for low in (400, 500, 630, 800, 1000, 1250, 1600, 2000, 2500)]
+        return np.array(
+            [10 * np.log10(power[(frequencies >= a) & (frequencies < b)].sum()) for a, b in edges]
+        )
+
+    apart = thirds(Noise.BABBLE) - thirds(Noise.SPEECH)
+    assert np.abs(apart - apart.mean()).max() < 6
+
+
+@pytest.mark.parametrize("kind", Noise)
+def test_noise_goes_on_for_ever_without_a_seam(kind: Noise) -> None:
+    samples = noise(kind, 8000, seed=1)
+    assert abs(samples[0] - samples[-1]) < np.abs(np.diff(samples)).max()
+    frames = carried(Sound(codec=Codec.NONE, snr_db=10, noise=kind), NOISE_SAMPLES // 160 + 50)
+    heard = np.frombuffer(b"".join(frame or b"" for frame in frames), "<i2")
     assert (heard[:160] == heard[NOISE_SAMPLES : NOISE_SAMPLES + 160]).all()
 
 
@@ -93,10 +126,18 @@ def test_the_bot_comes_back_later_and_quieter(delay_s: float) -> None:
     said = [SPEECH] * 3 + [None] * 30
     heard = np.frombuffer(b"".join(line.carry(None, bot) or b"" for bot in said), "<i2")
     late = round(delay_s * 8000)
-    bot = np.frombuffer(SPEECH * 3, "<i2")
+    rung = np.convolve(np.frombuffer(SPEECH * 3, "<i2"), hybrid(8000, 0) / 10)
     assert not heard[:late].any()
-    assert np.abs(heard[late : late + 480] - bot / 10).max() <= 1
-    assert not heard[late + 480 :].any()
+    assert np.abs(heard[late : late + rung.size] - rung).max() <= 1
+    assert not heard[late + rung.size :].any()
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000])
+@pytest.mark.parametrize("seed", range(5))
+def test_speech_is_as_loud_behind_a_hybrid(rate_hz: int, seed: int) -> None:
+    speech = noise(Noise.SPEECH, rate_hz, 1)
+    rung = np.convolve(speech, hybrid(rate_hz, seed))
+    assert abs(20 * np.log10(np.std(rung) / np.std(speech))) < 1.5
 
 
 @pytest.mark.parametrize("codec", [Codec.ULAW, Codec.ALAW])

@@ -177,6 +177,57 @@ def test_speech_cannot_interrupt_where_the_question_forbids_it(tmp_path: Path) -
     assert outcome.failure.message == '"taxi" cannot interrupt: the question says `barge_in: keys`'
 
 
+FLOWERS = """\
+voicebot: 1
+flow: flowers
+start: main
+vars: {flower: null}
+on: {failed: {do: [hangup]}}
+nodes:
+  main:
+    - say: {text: "This call is recorded.", barge_in: none}
+    - menu:
+        say: '<mark name="roses"/>We have roses. <mark name="tulips"/>We have tulips. <mark name="lilies"/>And lilies.'
+        no_match: "Sorry?"
+        choices:
+          - {answers: ["that one"], keys: "1", do: [{set: {flower: "${call.mark}"}}], then: hangup}
+"""
+
+
+@pytest.mark.parametrize(
+    ("part", "flower"), [("We have roses", "roses"), ("We have tulips", "tulips"), ("lilies", "lilies")]
+)  # fmt: skip
+def test_how_far_a_prompt_was_heard(tmp_path: Path, part: str, flower: str) -> None:
+    steps = [f'bot: "{part}"', '{caller: "that one", early: true}']
+    ends = f"ends: {{by: bot, vars: {{flower: {flower}}}}}"
+    assert run(tmp_path, *steps, ends, flow=FLOWERS).failure is None
+
+
+def test_a_prompt_says_itself_that_nobody_may_interrupt_it(tmp_path: Path) -> None:
+    outcome = run(tmp_path, 'bot: "This call"', '{caller: "that one", early: true}', flow=FLOWERS)
+    assert outcome.failure is not None
+    assert outcome.failure.message == (
+        '"that one" cannot interrupt: the prompt says `barge_in: none`'
+    )
+
+
+def test_keys_wait_for_the_end_of_a_prompt_that_nobody_may_interrupt(tmp_path: Path) -> None:
+    steps = ['bot: "This call"', 'caller: {keys: "1", early: true}', "ends: {vars: {flower: null}}"]
+    outcome = run(tmp_path, *steps, flow=FLOWERS)
+    assert outcome.failure is None
+    assert outcome.call_s == pytest.approx(4 * 0.35)  # all of the notice, and no more
+
+
+def test_what_is_no_answer_is_no_miss_while_the_bot_speaks(tmp_path: Path) -> None:
+    steps = ['bot: "We have roses"', '{caller: "where is my car", early: true}']
+    outcome = run(tmp_path, *steps, 'caller: "that one"', "ends: {by: bot}", flow=FLOWERS)
+    assert outcome.failure is None
+    assert [line.text for line in outcome.exchange if line.who is Who.BOT] == [
+        "This call is recorded.",
+        "We have roses. We have tulips. And lilies.",
+    ]
+
+
 def test_what_was_not_heard_is_not_in_the_exchange(tmp_path: Path) -> None:
     outcome = run(tmp_path, 'bot: "Taxi service"', '{caller: "taxi", early: true}', 'bot: "PIN"')
     assert [(line.who, line.text) for line in outcome.exchange] == [

@@ -21,7 +21,7 @@ from voicebot.flow.masking import MASK
 from voicebot.flow.model import Flow
 from voicebot.flows import prover
 from voicebot.records.codec import TraceError
-from voicebot.records.conversation import bot_lines, caller_line
+from voicebot.records.conversation import bot_lines, caller_line, turn_line
 from voicebot.records.reading import Told, read_trace
 from voicebot.records.replay import Difference, Replay, changed_flow, replayed, traced_flow
 
@@ -122,6 +122,8 @@ def _event_lines(done: Replay, number: int) -> Iterator[str]:
     yield from _caller(done, number, always=bool(done_then))
     for line in done_then:
         yield f"  {'':8}{line}"
+    if number in done.trace.turns:
+        yield f"  {'':8}{turn_line(done.trace.turns[number])}"
 
 
 def _caller(done: Replay, number: int, *, always: bool) -> Iterator[str]:

@@ -5,9 +5,9 @@ Knows: click, and the one line in which a person is told what to do. Must not kn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -17,6 +17,11 @@ from voicebot.config import Config, load_config
 from voicebot.flow.check import checked_flow
 from voicebot.flow.yamlfile import Finding, Severity, did_you_mean
 from voicebot.flows import flow_files
+from voicebot.shipped import shipped
+
+SHIPPED_LANGUAGE: Final = "en-US"
+SHIPPED_MODEL: Final = "models/vosk-tiny-en-8k"
+SHIPPED_VOICE: Final = "models/voicebot-en_US-tiny.onnx"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -114,3 +119,20 @@ def flow_of_settings(name: str, config: Config) -> Path:
             f'there is no flow "{name}" in {config.flows}{did_you_mean(name, names)}'
         )
     return names[name]
+
+
+def models_and_voices(
+    config: Config, *, known: bool
+) -> tuple[Mapping[str, Path], Mapping[str, Path]]:
+    """The models and voices to test with; without settings, those that come with voicebot."""
+    if not known:
+        return (
+            {SHIPPED_LANGUAGE: shipped(SHIPPED_MODEL)},
+            {SHIPPED_LANGUAGE: shipped(SHIPPED_VOICE)},
+        )
+    models = config.asr.models if config.asr.engine == "vosk" else {}
+    voices = config.tts.voices if config.tts.engine == "piper" else {}
+    return (
+        {tag: path for tag, path in models.items() if path.exists()},
+        {tag: path for tag, path in voices.items() if path.exists()},
+    )

@@ -27,6 +27,7 @@ from voicebot.commands.shared import (
     config_option,
     file_to_write,
     has_settings,
+    models_and_voices,
     read_config,
     tell,
 )
@@ -41,15 +42,11 @@ from voicebot.rehearsal.junit import write_junit
 from voicebot.rehearsal.outcome import Mode, Outcome
 from voicebot.rehearsal.suite import Suite, homeless, suites_of_files
 from voicebot.rehearsal.text import run_text
-from voicebot.shipped import shipped
 from voicebot.speaking.synthesiser import SynthesisError
 
 NARROWEST: Final = 90
 WIDEST: Final = 130
 INDENT: Final = "    "
-SHIPPED_LANGUAGE: Final = "en-US"
-SHIPPED_MODEL: Final = "models/vosk-tiny-en-8k"
-SHIPPED_VOICE: Final = "models/voicebot-en_US-tiny.onnx"
 
 _Runner: TypeAlias = Callable[[Suite, Conversation], "Outcome | None"]
 """Runs a test in one mode; None: the flow cannot be tested that way."""
@@ -157,7 +154,7 @@ def _in_audio(
     config: Config, suites: list[Suite], options: _Options, stack: ExitStack
 ) -> list[_Runner]:
     """Tests in audio, where there are a model and a voice for one of the flows."""
-    models, voices = _engines(config, known=options.config_path.exists())
+    models, voices = models_and_voices(config, known=options.config_path.exists())
     languages = models.keys() & voices.keys()
     able = {s.flow.name for s in suites if s.tests and languages.issuperset(s.flow.languages)}
     for suite in suites:
@@ -177,6 +174,7 @@ def _in_audio(
         config.cache,
         calendars=config.calendars,
         wav_folder=options.sound.wav_folder,
+        vad=config.hearing.vad,
     )
     try:
         stack.enter_context(stage)
@@ -216,21 +214,6 @@ def _progress(done: int, total: int) -> None:
     if sys.stderr.isatty():
         end = f"\r{' ' * 40}\r" if done == total else ""
         click.echo(f"\rthe voices learn their parts: {done} of {total}{end}", err=True, nl=False)
-
-
-def _engines(config: Config, *, known: bool) -> tuple[Mapping[str, Path], Mapping[str, Path]]:
-    """The models and voices to test with; without settings, those that come with voicebot."""
-    if not known:
-        return (
-            {SHIPPED_LANGUAGE: shipped(SHIPPED_MODEL)},
-            {SHIPPED_LANGUAGE: shipped(SHIPPED_VOICE)},
-        )
-    models = config.asr.models if config.asr.engine == "vosk" else {}
-    voices = config.tts.voices if config.tts.engine == "piper" else {}
-    return (
-        {tag: path for tag, path in models.items() if path.exists()},
-        {tag: path for tag, path in voices.items() if path.exists()},
-    )
 
 
 def _run(suites: list[Suite], options: _Options, runners: list[_Runner]) -> list[Outcome]:

@@ -18,7 +18,6 @@ Knows how such a call is put together.  Must not know how a test is written or j
 from __future__ import annotations
 
 import re
-import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,7 +25,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
-from uuid import UUID
 
 import structlog.testing
 import trio
@@ -35,30 +33,26 @@ from voicebot.call.asker import Answer, RequestFailed
 from voicebot.call.call import Call, Services
 from voicebot.flow import events as ev
 from voicebot.flow.conversations import CallerSays, Conversation
-from voicebot.line.audiosocket import Decoder
-from voicebot.line.clock import MediaClock
-from voicebot.line.line import Line, LineEvent
+from voicebot.hearing.vad import WEBRTC, MakeVerifier, verifier
 from voicebot.phone.voice import as_sentence
 from voicebot.rehearsal.caller import Caller, Stage
+from voicebot.rehearsal.connection import Connection
 from voicebot.rehearsal.engines import BOT, CALLER, InLineRecogniser, RepeatableVoice
 from voicebot.rehearsal.handset import Handset
 from voicebot.rehearsal.impairments import CallersLine, Sound
 from voicebot.rehearsal.outcome import Failure, Mode, Outcome
 from voicebot.rehearsal.peers import NoReply, Peers
 from voicebot.rehearsal.speech import CallersSpeech
-from voicebot.rehearsal.virtual import VirtualTime, in_order, settled
-from voicebot.rehearsal.watch import Mouth, Watch
+from voicebot.rehearsal.virtual import VirtualTime, in_order
+from voicebot.rehearsal.watch import Watch
 from voicebot.speaking.prompts import PromptStore
 
 if TYPE_CHECKING:
     from voicebot.flow.model import Flow
     from voicebot.flow.values import Hours
     from voicebot.flow.yamlfile import Mark
-    from voicebot.hearing.ear import CallerEar
     from voicebot.hearing.recording import Sound as Recorded
-    from voicebot.speaking.playback import Playback
 
-CALL_ID: Final = UUID(int=1)
 EVERYWHERE_HZ: Final = 8000
 """A call begins at this rate, whatever the caller's is."""
 
@@ -72,6 +66,7 @@ class AudioStage:
         cache: a folder for rendered speech; it may be deleted at any time.
         calendars: those of the settings, for `hours` that a test leaves open.
         wav_folder: a stereo WAV of each call is written there, the caller on the left.
+        vad: of the settings.
     """
 
     def __init__(
@@ -82,6 +77,7 @@ class AudioStage:
         *,
         calendars: Mapping[str, Hours] | None = None,
         wav_folder: Path | None = None,
+        vad: str = WEBRTC,
     ) -> None:
         self._models, self._cache = models, cache / "rehearsal"
         self._calendars, self._wav_folder = calendars or {}, wav_folder
@@ -89,17 +85,21 @@ class AudioStage:
         self._caller = RepeatableVoice(voices, self._cache / "caller", CALLER)
         self._stores: dict[int, PromptStore] = {}
         self._ready: set[tuple[int, Flow]] = set()
+        self._vad = vad
         self._recogniser: InLineRecogniser
+        self._verifier: MakeVerifier | None
 
     def __enter__(self) -> Self:
         """Load the recogniser.
 
         Raises:
-            RuntimeError: libvosk cannot read a model; the text names it.
+            RuntimeError: libvosk cannot read a model, or the detector is not installed; the text
+                says which.
         """
         from voicebot.speech import vosk  # noqa: PLC0415 - tests in text do not wait for it
 
         self._recogniser = InLineRecogniser(vosk.load(self._models))
+        self._verifier = verifier(self._vad)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -186,49 +186,20 @@ class AudioStage:
         """Put the call together, let the caller act, and take it down again."""
         sound, conversation = scene.sound, scene.conversation
         peers = _LivePeers(Peers(conversation.call, self._calendars), scene.folder)
-        ours, theirs = socket.socketpair()
-        for end in (ours, theirs):
-            end.setblocking(False)
-        media = MediaClock()
-        services = Services(media, self._recogniser, prompts, peers, peers, peers)
         watch = Watch(prompts, virtual.now)
-        mouths: list[Mouth] = []
-
-        def make_line(
-            playback: Playback, ear: CallerEar, on_event: Callable[[LineEvent], None]
-        ) -> Line:
-            mouths.append(Mouth(playback, watch.clip_begins))
-            return Line(
-                ours,
-                CALL_ID,
-                decoder=Decoder(),
-                source=mouths[0],
-                ear=ear,
-                on_event=on_event,
-                rate_hz=None,
-                now_s=virtual.now(),
-            )
-
+        line = CallersLine(sound, conversation.name)
+        connection = Connection(virtual, line, sound.rate_hz, watch.clip_begins)
+        services = Services(
+            connection.media, self._recogniser, prompts, peers, peers, peers, self._verifier
+        )
         info, seed = peers.of_test.call(), conversation.call.seed
-        call = Call(scene.flow, info, services, make_line, seed=seed, witness=watch)
+        call = Call(scene.flow, info, services, connection.make_line, seed=seed, witness=watch)
         watch.dialog = call.dialog
-        handset = Handset(theirs, CallersLine(sound, conversation.name), sound.rate_hz)
         speech = CallersSpeech(self._caller, sound.rate_hz, scene.flow.language)
-        stage = Stage(virtual, media, handset, watch, mouths[0], speech, peers.complaint, scene.log)
-
-        async def run_call() -> None:
-            stage.over = await call.run()
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(run_call)
-            await settled()
-            try:
-                failure = await Caller(stage).play(conversation)
-            finally:
-                # Else the bot, cancelled, would wait for a second to be hung up on: for ever where
-                # Ctrl-C has ended the caller, who is the one that lets the time go on.
-                handset.hang_up()
-            nursery.cancel_scope.cancel()
+        stage = Stage(connection, watch, speech, peers.complaint, scene.log)
+        async with connection.running(call):
+            failure = await Caller(stage).play(conversation)
+        handset = connection.handset
         return _Played(watch, handset, failure, frozenset(call.dialog.taken))
 
 

@@ -18,19 +18,13 @@ from voicebot.line.audio import FRAME_S
 from voicebot.phone.script import PhoneError
 from voicebot.rehearsal.outcome import Failure
 from voicebot.rehearsal.verdict import End, complaints
-from voicebot.rehearsal.virtual import VirtualTime, settled
-from voicebot.rehearsal.watch import Mouth, Said, Watch
+from voicebot.rehearsal.watch import Said, Watch
 from voicebot.speaking.synthesiser import SynthesisError
 
 if TYPE_CHECKING:
-    from voicebot.line.clock import MediaClock
-    from voicebot.rehearsal.handset import Handset
+    from voicebot.rehearsal.connection import Connection
     from voicebot.rehearsal.speech import CallersSpeech, Spoken
 
-EDGE_S: Final = 0.0001
-"""A slot is that much after its beat is due, so that no rounding decides whether it is."""
-HALF_WAY_S: Final = FRAME_S / 2
-"""A caller's frame comes at any moment between two beats; counted is the mean."""
 GAP_S: Final = 0.2
 """What people leave between a question and its answer (Stivers et al., PNAS 106, 2009)."""
 EARLY_S: Final = 0.6
@@ -49,18 +43,13 @@ class _Differs(Exception):
 class Stage:
     """What a caller's part is played with."""
 
-    time: VirtualTime
-    media: MediaClock
-    handset: Handset
+    connection: Connection
     watch: Watch
-    mouth: Mouth
     speech: CallersSpeech
     complaint: Callable[[], str | None]
     """What the test has forgotten to say, when something asks for it."""
     log: Sequence[Mapping[str, object]]
     """All that the call has logged so far."""
-    over: str | None = None
-    """Why the call has ended; None: it goes on."""
 
 
 class Caller:
@@ -69,7 +58,6 @@ class Caller:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._watch = stage.watch
-        self._slots = 0
         self._done_s = 0.0
         """When the caller's last part ended; at first, when the call began."""
         self._heeded = 0
@@ -90,7 +78,7 @@ class Caller:
     @property
     def now_s(self) -> float:
         """How long the call has been."""
-        return self._stage.time.now()
+        return self._stage.connection.time.now()
 
     async def _step(self, step: conv.ConversationStep) -> None:
         match step:
@@ -114,16 +102,7 @@ class Caller:
     async def _slot(self, speech: bytes | None = None, key: str | None = None) -> None:
         """Live through 20 ms."""
         stage = self._stage
-        self._slots += 1
-        await stage.time.go_on_to(self._slots * FRAME_S + EDGE_S)
-        if key is not None:
-            stage.handset.press(key)
-        stage.handset.send(speech)
-        stage.media.tick(self.now_s)
-        # What left in this beat left before the call dealt with what came in it.
-        stage.handset.hear(self.now_s)
-        await settled()
-        stage.handset.hear(self.now_s)
+        await stage.connection.slot(speech, key)
         complaint = stage.complaint()
         if complaint is not None:
             self._fail(complaint)
@@ -132,7 +111,7 @@ class Caller:
         """Be silent until something comes true; False when the call is over or it takes too long."""
         give_up_s = self.now_s + PATIENCE_S
         while not comes():
-            if self._stage.over is not None or self.now_s > give_up_s:
+            if self._stage.connection.over is not None or self.now_s > give_up_s:
                 return False
             await self._slot()
         return True
@@ -140,10 +119,6 @@ class Caller:
     async def _pause(self, seconds: float) -> None:
         for _ in range(round(seconds / FRAME_S)):
             await self._slot()
-
-    def _sent_s(self) -> float:
-        """When the caller's frame of this slot was sent."""
-        return self._slots * FRAME_S - HALF_WAY_S
 
     # The bot's part ------------------------------------------------------------------------
 
@@ -178,7 +153,7 @@ class Caller:
             )
 
     def _loud_s(self, prompt: Said) -> float | None:
-        return None if prompt.frame is None else self._stage.handset.loud_s(prompt.frame)
+        return None if prompt.frame is None else self._stage.connection.handset.loud_s(prompt.frame)
 
     def _is_dropped(self, prompt: Said) -> bool:
         """Whether it will not be heard any more: silenced, or without a sound in it."""
@@ -193,7 +168,7 @@ class Caller:
             for text in record.values():
                 if isinstance(text, str):
                     watch.kept.log_line(text)
-        end = watch.ending if self._stage.over is not None else None
+        end = watch.ending if self._stage.connection.over is not None else None
         wrong = complaints(step, end, dialog, watch.kept)
         if wrong:
             self._fail("; ".join(wrong))
@@ -208,7 +183,7 @@ class Caller:
         for number, frame in enumerate(spoken.frames):
             await self._slot(frame)
             if number == spoken.last:
-                self._is_done(self._sent_s())
+                self._is_done(self._stage.connection.sent_s())
 
     def _sound(self, step: conv.CallerSays | conv.CallerPlays) -> Spoken:
         if isinstance(step, conv.CallerPlays):
@@ -224,7 +199,7 @@ class Caller:
             if number:
                 await self._pause((KEY_SLOTS - 1) * FRAME_S)
             await self._slot(key=key)
-            self._is_done(self._sent_s())
+            self._is_done(self._stage.connection.sent_s())
 
     async def _caller_waits(self, step: conv.CallerWaits) -> None:
         await self._wait_for_the_turn("a silence", early=False)
@@ -241,11 +216,11 @@ class Caller:
     async def _caller_hangs_up(self, step: conv.CallerHangsUp) -> None:
         await self._until(self._may_leave)
         await self._pause(GAP_S)
-        if self._stage.over is not None:
+        if self._stage.connection.over is not None:
             self._fail(f"the caller cannot hang up: {self._situation()}")
         self._begins("(hangs up)", step)
         self._watch.ending = End("caller")
-        self._stage.handset.hang_up()
+        self._stage.connection.handset.hang_up()
         await self._until(lambda: False)
 
     def _begins(self, text: str, step: conv.ConversationStep) -> None:
@@ -264,7 +239,7 @@ class Caller:
         else:
             await self._until(lambda: self._may_speak(keys=keys))
             await self._pause(GAP_S)
-        if self._stage.over is not None:
+        if self._stage.connection.over is not None:
             self._fail(f"the caller cannot get in {what}: {self._situation()}")
         if not early and not self._may_speak(keys=keys):
             self._fail(f"nobody waits for {what}: {self._situation()}")
@@ -276,7 +251,7 @@ class Caller:
     def _may_speak(self, *, keys: bool = False) -> bool:
         """Whether a caller takes it to be his turn.  He does not know what the bot takes for speech."""
         waits = self._watch.turns.waits_for(keys=keys)
-        return waits and self._is_heeded() and not self._stage.mouth.sounds
+        return waits and self._is_heeded() and not self._stage.connection.mouth.sounds
 
     def _may_leave(self) -> bool:
         """Whether the caller's words are dealt with, or on tape."""
@@ -286,10 +261,14 @@ class Caller:
         return not self._acted or self._watch.turns.heeded > self._heeded
 
     def _has_heard_enough(self) -> bool:
-        """Of the prompt that the test mentioned last."""
-        prompts = [one for one in self._watch.said if one.line.steps] or self._watch.said[:1]
+        """The part that the test mentioned last, and of its prompt at least so much."""
+        mentioned = [one for one in self._watch.said if one.line.steps]
+        prompts = mentioned or self._watch.said[:1]
         loud_s = self._loud_s(prompts[-1]) if prompts else None
-        return self._callers_turn() or (loud_s is not None and self.now_s >= loud_s + EARLY_S)
+        if loud_s is None:
+            return self._callers_turn()
+        part_s = self._watch.turn.share * self._watch.takes_s(prompts[-1]) if mentioned else 0.0
+        return self._callers_turn() or self.now_s >= loud_s + max(EARLY_S, part_s)
 
     # What is wrong -------------------------------------------------------------------------
 
@@ -302,8 +281,8 @@ class Caller:
         return f"{told}, and {self._state()}"
 
     def _state(self) -> str:
-        if self._stage.over is not None:
-            return str(self._watch.ending or self._stage.over)
+        if self._stage.connection.over is not None:
+            return str(self._watch.ending or self._stage.connection.over)
         turns, node = self._watch.turns, self._watch.node
         if turns.recording:
             return f"records the caller in {node}"

@@ -21,12 +21,13 @@ import numpy as np
 import soundfile
 import trio
 
-from voicebot.hearing.recogniser import RecognitionError, Transcript, Word
+from voicebot.hearing.recogniser import RecognitionError, Transcript
 from voicebot.phone.voice import PITCH, CallerVoice
 from voicebot.speaking.synthesiser import Speech, SynthesisError
 from voicebot.speech import piper
 from voicebot.speech.engine import Refused
 from voicebot.speech.languages import for_language
+from voicebot.speech.remote import transcript_of
 
 if TYPE_CHECKING:
     from voicebot.speech.vosk import Hearing, VoskEngine
@@ -81,11 +82,7 @@ class InLineUtterance:
         """Flush the decoder."""
         data = self._hearing.finish().data
         await trio.lowlevel.checkpoint()
-        words = tuple(
-            Word(word["text"], word["confidence"], word["start_s"], word["end_s"])
-            for word in data["words"]
-        )
-        return Transcript(data["text"], words)
+        return transcript_of(data)
 
 
 class RepeatableVoice:

@@ -99,6 +99,11 @@ class Handset:
         at = bisect_left(self._loud, frame)
         return self._loud_s[at] if at < len(self._loud) else None
 
+    def last_loud_s(self, before: int | None = None) -> float | None:
+        """When the last loud frame came, of those before the bot's frame of this number."""
+        at = len(self._loud) if before is None else bisect_left(self._loud, before)
+        return self._loud_s[at - 1] if at else None
+
     def write_stereo(self, path: Path) -> None:
         """Write a WAV to listen to: left what the bot heard of the caller, right what he heard.
 

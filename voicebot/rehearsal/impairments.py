@@ -6,7 +6,7 @@ not know calls, flows, engines or the time.
 The order is that of a real line: the caller's voice at the level that telephone networks are planned
 for, the noise of the room he is in, the bot's own voice coming back at his end (the echo), then the
 codec, and at last the network, which loses whole packets.  The ratio of signal to noise counts the
-active speech only, without its pauses, in the band of a telephone.
+active speech only, without its pauses, in the band of a telephone, and the noise as it is on average.
 """
 
 from __future__ import annotations
@@ -41,6 +41,13 @@ BAND_HZ: Final = (300.0, 3400.0)
 WIDE_BAND_HZ: Final = (50.0, 7000.0)
 NOISE_SAMPLES: Final = 1 << 18
 """Half a minute at 8 kHz; it ends as it begins, so it goes on for ever without a click."""
+TALKERS: Final = 6
+"""In babble. With fewer there are words to be made out, with many it is a steady noise."""
+CARS: Final = 6
+"""That go by in a street while the noise is not yet repeated."""
+RINGING_S: Final = 0.012
+RINGING_DECAY_S: Final = 0.0015
+"""A tenth of the loudness is left after 3.5 ms."""
 ECHO_S: Final = (0.020, 0.400)
 """Shorter is the side tone that everybody has; longer is no telephone network."""
 
@@ -69,9 +76,13 @@ class Noise(StrEnum):
     """What the noise around the caller is like."""
 
     SPEECH = "speech"
-    """The spectrum of many voices at once: what disturbs speech most."""
+    """The spectrum of many voices at once, always as loud."""
+    BABBLE = "babble"
+    """A few people talking at once: syllables and pauses of six voices, made, not recorded."""
+    STREET = "street"
+    """Traffic: cars that come near and go, over a rumble that stays."""
     PINK = "pink"
-    """A street, a fan."""
+    """A fan, the wind."""
     WHITE = "white"
     """A bad line."""
 
@@ -171,11 +182,13 @@ class CallersLine:
 
 
 class Echo:
-    """The bot's voice, as it comes back in the caller's."""
+    """The bot's voice, as it comes back in the caller's: later, quieter, and through a hybrid."""
 
     def __init__(self, sound: Sound) -> None:
         assert sound.echo_db is not None  # noqa: S101 - for the type
-        self._gain = np.float32(10 ** (sound.echo_db / 20))
+        gain = np.float32(10 ** (sound.echo_db / 20))
+        self._response = hybrid(sound.rate_hz, sound.seed) * gain
+        self._before = np.zeros(self._response.size - 1, np.float32)
         self._samples = sound.rate_hz // FRAMES_PER_S
         delay = round(sound.echo_delay_s * sound.rate_hz)
         frames, rest = divmod(delay, self._samples)
@@ -185,11 +198,38 @@ class Echo:
 
     def after(self, bot: bytes | None) -> Samples:
         """Take what the bot says now; give what comes back now."""
-        said = np.zeros(self._samples, np.float32) if bot is None else _samples(bot) * self._gain
-        joined = np.concatenate([self._late, said])
+        said = np.zeros(self._samples, np.float32) if bot is None else _samples(bot)
+        said = np.concatenate([self._before, said])
+        self._before = said[self._samples :]
+        joined = np.concatenate([self._late, np.convolve(said, self._response, "valid")])
         self._frames.append(joined[: self._samples])
         self._late = joined[self._samples :]
         return self._frames.popleft()
+
+
+@cache
+def hybrid(rate_hz: int, seed: int) -> Samples:
+    """Give the response of a place where what the caller hears gets into what he says.
+
+    No sound comes back as it was: it rings for a few milliseconds (ITU-T G.168 has such responses, of
+    8 to 12 ms) and has lost its lows and highs.  What speech loses in it is made up for, so that an
+    echo of -12 dB is as loud as that.
+    """
+    rng = np.random.default_rng(seed)
+    late_s = np.arange(round(RINGING_S * rate_hz)) / rate_hz
+    response = rng.standard_normal(late_s.size) * np.exp(-late_s / RINGING_DECAY_S)
+    size = 4 * response.size
+    frequencies = np.fft.rfftfreq(size, 1 / rate_hz)
+    low, high = BAND_HZ if rate_hz == G711_HZ else WIDE_BAND_HZ
+    passed = frequencies**2 / (frequencies**2 + BAND_HZ[0] ** 2) / (1 + (frequencies / high) ** 8)
+    spectrum = np.fft.rfft(response, size) * passed
+    rung = np.fft.irfft(spectrum, size)[: response.size]
+    said = _shape(Noise.SPEECH, frequencies) ** 2
+    said[(frequencies < low) | (frequencies > high)] = 0
+    heard = said * np.abs(np.fft.rfft(rung, size)) ** 2
+    rung = (rung * np.sqrt(said.sum() / heard.sum())).astype(np.float32)
+    rung.flags.writeable = False  # all calls of a run share it
+    return cast("Samples", rung)
 
 
 def coded(pcm: bytes, codec: Codec) -> bytes:
@@ -213,12 +253,85 @@ def noise(kind: Noise, rate_hz: int, seed: int) -> Samples:
     """Give `NOISE_SAMPLES` of noise of the telephone's band, at an RMS of 1, that repeat without a seam."""
     rng = np.random.default_rng(seed)
     frequencies = np.fft.rfftfreq(NOISE_SAMPLES, 1 / rate_hz)
-    bins = rng.standard_normal((2, frequencies.size))
-    spectrum = (bins[0] + 1j * bins[1]) * _shape(kind, frequencies)
+    match kind:
+        case Noise.BABBLE:
+            spectrum = np.fft.rfft(_babble(rng, rate_hz)) * _shape(Noise.SPEECH, frequencies)
+        case Noise.STREET:
+            spectrum = np.fft.rfft(_street(rng, frequencies))
+        case _:
+            spectrum = _spectrum(rng, frequencies) * _shape(kind, frequencies)
     low, high = BAND_HZ if rate_hz == G711_HZ else WIDE_BAND_HZ
     spectrum[(frequencies < low) | (frequencies > high)] = 0
     samples = np.fft.irfft(spectrum, NOISE_SAMPLES)
     return cast("Samples", (samples / np.sqrt(np.mean(samples**2))).astype(np.float32))
+
+
+def _babble(rng: np.random.Generator, rate_hz: int) -> NDArray[np.float64]:
+    """Give what several people say, in no language, before it has the spectrum of speech.
+
+    Each has a pitch of his own and goes on in syllables of 120 to 280 ms, four in ten with a hiss before
+    the vowel, and rests every few words.  Vowels are pulses through two formants.
+    """
+    sound = np.zeros(NOISE_SAMPLES)
+    for _ in range(TALKERS):
+        pitch_hz, loud = rng.uniform(90, 230), 10 ** (rng.uniform(-4, 4) / 20)
+        at = begin = int(rng.integers(NOISE_SAMPLES))
+        while at < begin + NOISE_SAMPLES:
+            syllable = loud * _syllable(rng, pitch_hz * rng.uniform(0.85, 1.15), rate_hz)
+            place = np.arange(at, at + syllable.size) % NOISE_SAMPLES
+            sound[place] += syllable
+            at += syllable.size
+            if rng.random() < _REST:
+                at += round(rng.uniform(0.15, 0.9) * rate_hz)
+    return sound
+
+
+_REST: Final = 0.12
+_HISS: Final = 0.4
+
+
+def _syllable(rng: np.random.Generator, pitch_hz: float, rate_hz: int) -> NDArray[np.float64]:
+    size = round(rng.uniform(0.12, 0.28) * rate_hz)
+    pulses = np.zeros(size)
+    pulses[np.arange(0, size, rate_hz / pitch_hz).astype(int)] = np.sqrt(rate_hz / pitch_hz)
+    frequencies = np.fft.rfftfreq(size, 1 / rate_hz)
+    first, second = rng.uniform(300, 800), rng.uniform(900, 2400)
+    formants = 0.1 + sum(
+        1 / (1 + ((frequencies - centre) / width) ** 2)
+        for centre, width in ((first, 90), (second, 160))
+    )
+    vowel = np.fft.irfft(np.fft.rfft(pulses) * formants, size)
+    vowel *= np.sin(np.pi * np.linspace(0, 1, size)) ** 0.7 * rng.uniform(0.4, 1.0)
+    if rng.random() > _HISS:
+        return vowel
+    hiss = np.diff(rng.standard_normal(round(rng.uniform(0.04, 0.1) * rate_hz)))
+    return np.concatenate([0.3 * hiss * np.sin(np.pi * np.linspace(0, 1, hiss.size)), vowel])
+
+
+def _street(rng: np.random.Generator, frequencies: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Give the rumble of a town and, over it, cars, each as near and as fast as it happens to be."""
+
+    def hiss(slope: float) -> NDArray[np.float64]:
+        spectrum = _spectrum(rng, frequencies) * np.maximum(frequencies, 1.0) ** slope
+        samples = np.fft.irfft(spectrum, NOISE_SAMPLES)
+        return cast("NDArray[np.float64]", samples / np.std(samples))
+
+    sound = 0.4 * hiss(-1.0)
+    tyres = hiss(-0.4)
+    for car in range(CARS):
+        middle = (car + rng.uniform(0.2, 0.8)) / CARS
+        away = np.arange(NOISE_SAMPLES) / NOISE_SAMPLES - middle
+        away -= np.rint(away)  # the end is the beginning
+        near = (1 + (away / rng.uniform(0.015, 0.04)) ** 2) ** -0.5  # sound falls with distance
+        sound += rng.uniform(0.5, 1.2) * near * tyres
+    return sound
+
+
+def _spectrum(
+    rng: np.random.Generator, frequencies: NDArray[np.floating]
+) -> NDArray[np.complexfloating]:
+    bins = rng.standard_normal((2, frequencies.size))
+    return cast("NDArray[np.complexfloating]", bins[0] + 1j * bins[1])
 
 
 @cache

@@ -24,6 +24,8 @@ class Turn:
         """Of each prompt both forms: written, read."""
         self._at = [0, 0]
         """Where in all that was said, by form, the next part may begin."""
+        self.share = 0.0
+        """How much of its prompt comes before the last word of the part that was found last."""
 
     def add(self, text: str, language: str) -> None:
         self._prompts.append((normal(plain(text)), normal(spoken(text, language))))
@@ -53,6 +55,8 @@ class Turn:
         for number, forms in enumerate(self._prompts):
             if end <= start[form] + len(forms[form]):
                 here = end - start[form]
+                before, whole = forms[form][:here].split()[:-1], forms[form].split()
+                self.share = len(before) / max(len(whole), 1)
                 if here == len(forms[form]):
                     start[other] += len(forms[other])
                 elif forms[form] == forms[other]:

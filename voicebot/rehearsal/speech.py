@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """Speech in frames; `last` holds its last voiced 10 ms."""
+    """Speech in frames; `onset` and `last` hold its first and its last voiced 10 ms."""
 
     frames: tuple[bytes, ...]
+    onset: int
     last: int
 
 
@@ -46,7 +47,9 @@ class CallersSpeech:
         Raises:
             SynthesisError: it cannot be spoken, or there is no voice for this language.
         """
-        return self._framed(self._voice.speak(as_sentence(text), language or self._language))
+        return framed(
+            self._voice.speak(as_sentence(text), language or self._language), self._rate_hz
+        )
 
     def plays(self, path: str) -> Spoken:
         """Play a recording of any rate, format and level.
@@ -54,17 +57,24 @@ class CallersSpeech:
         Raises:
             PhoneError: it cannot be read.
         """
-        return self._framed(read_sound(Path(path)))
+        return framed(read_sound(Path(path)), self._rate_hz)
 
-    def _framed(self, speech: Speech) -> Spoken:
-        # The level is that of what the telephone's band leaves: resampled first.
-        pcm = resample(speech.pcm, speech.rate_hz, self._rate_hz)
-        samples: Samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
-        samples = trimmed(levelled(samples, self._rate_hz), self._rate_hz)
-        pcm = (samples * np.float32(FULL_SCALE - 1)).astype("<i2").tobytes()
-        size = frame_bytes(self._rate_hz)
-        padded = pcm + bytes(-len(pcm) % size)
-        frames = tuple(padded[at : at + size] for at in range(0, len(padded), size))
-        _, end_s = voiced(pcm, self._rate_hz) or (0.0, len(frames) * FRAME_S)
-        # The quarter of a frame is for the rounding of times that are whole pieces of 10 ms.
-        return Spoken(frames, math.ceil(end_s / FRAME_S - 0.25) - 1)
+
+def framed(speech: Speech, rate_hz: int, gain_db: float = 0.0) -> Spoken:
+    """Cut a sound into frames.
+
+    Args:
+        gain_db: how much louder it is than speech on a telephone mostly is.
+    """
+    # The level is that of what the telephone's band leaves: resampled first.
+    pcm = resample(speech.pcm, speech.rate_hz, rate_hz)
+    samples: Samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
+    samples = trimmed(levelled(samples, rate_hz), rate_hz) * np.float32(10 ** (gain_db / 20))
+    pcm = (np.clip(samples, -1, 1) * np.float32(FULL_SCALE - 1)).astype("<i2").tobytes()
+    size = frame_bytes(rate_hz)
+    padded = pcm + bytes(-len(pcm) % size)
+    frames = tuple(padded[at : at + size] for at in range(0, len(padded), size))
+    onset_s, end_s = voiced(pcm, rate_hz) or (0.0, len(frames) * FRAME_S)
+    # The quarter of a frame is for the rounding of times that are whole pieces of 10 ms.
+    onset = math.floor(onset_s / FRAME_S + 0.25)
+    return Spoken(frames, onset, math.ceil(end_s / FRAME_S - 0.25) - 1)

@@ -7,13 +7,15 @@ at once.  Must not know the steps of a test, a terminal, or how a dialogue decid
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Protocol, TypeAlias, assert_never
 
 from voicebot.flow import events as ev
 from voicebot.flow.dialog import CallInfo, Dialog
-from voicebot.flow.model import Flow
+from voicebot.flow.model import BargeIn, Flow
 from voicebot.flow.spoken import language_of
+from voicebot.flow.spoken.markup import Mark as Passed
 from voicebot.flow.spoken.markup import pieces, plain
 from voicebot.flow.yamlfile import Mark
 from voicebot.rehearsal.outcome import Line, Who
@@ -85,6 +87,12 @@ class Stage:
         self.recording: ev.Record | None = None
         self._recorded_s = 0.0
         self._due: dict[str, _Due] = {}
+        self._cues: list[_Due] = []
+        """What happens within the prompts, and at their end."""
+        self._sounding: list[tuple[float, ev.Prompt]] = []
+        """What is said or will be, and until when."""
+        self._barge_in: BargeIn | None = None
+        """As the dialogue knows it."""
         self._timers: dict[ev.Timer, float] = {}
         self._spoken_until_s = 0.0
         self._hushed_s: float | None = None
@@ -100,7 +108,13 @@ class Stage:
 
     @property
     def speaking(self) -> bool:
-        return _PROMPTS in self._due
+        return bool(self._cues)
+
+    @property
+    def barge_in(self) -> BargeIn | None:
+        """Who may interrupt what is said now, as it says itself; see `Playback.barge_in`."""
+        said = [prompt.barge_in for until_s, prompt in self._sounding if until_s > self.now_s]
+        return BargeIn.NONE if BargeIn.NONE in said else next(iter(said), None)
 
     def state(self) -> str:
         """What the bot is doing, as the end of a sentence."""
@@ -151,10 +165,14 @@ class Stage:
         """Time goes by in which the caller speaks: the bot holds its tongue, what is due waits."""
         self._hushed_s = self.now_s
         self.now_s += seconds
-        if _PROMPTS in self._due:
-            at_s, happen = self._due[_PROMPTS]
-            self._due[_PROMPTS] = (at_s + seconds, happen)
+        self._cues = [(at_s + seconds, happen) for at_s, happen in self._cues]
+        self._sounding = [(until_s + seconds, prompt) for until_s, prompt in self._sounding]
+        if self._cues:
             self._spoken_until_s += seconds
+        self.exchange = [
+            replace(line, at_s=line.at_s + seconds) if line.at_s > self._hushed_s else line
+            for line in self.exchange
+        ]
 
     def gives_up_waiting(self) -> bool:
         """The caller says nothing for so long that the bot goes on; False: it does not wait."""
@@ -171,6 +189,7 @@ class Stage:
     def _next(self, waits: set[str], until_s: float | None) -> bool:
         due: list[tuple[float, str]] = [(at_s, name) for name, (at_s, _) in self._due.items()]
         due += [(at_s, timer) for timer, at_s in self._timers.items()]
+        due += [(at_s, _PROMPTS) for at_s, _ in self._cues[:1]]
         due = [(at_s, name) for at_s, name in due if name not in waits]
         if not due or (until_s is not None and min(due)[0] > until_s):
             return False
@@ -180,7 +199,7 @@ class Stage:
             del self._timers[name]
             self.tell(ev.TimerFired(self.now_s, name))
         else:
-            _, happen = self._due.pop(name)
+            _, happen = self._cues.pop(0) if name == _PROMPTS else self._due.pop(name)
             happen(self.now_s)
         return True
 
@@ -211,17 +230,23 @@ class Stage:
         self._ends_recording(self.now_s + self.recording.silence_s)
 
     def is_heard_for(self, seconds: float) -> None:
-        """The caller hears the beginning of the prompt that the test mentioned last, no more."""
-        begun = [line.at_s for line in self.turn_lines() if line.steps]
+        """The caller hears the part that the test mentioned last, of its prompt at least so much."""
+        begun = [(self.exchange[number].at_s, p) for number, p in self._said if self._steps(number)]
         if self.speaking and begun:
-            until_s = min(begun[-1] + seconds, self._spoken_until_s - LEAST_S / 2)
+            begun_s, prompt = begun[-1]
+            heard_s = max(seconds, self._turn.share * _Timing.of(prompt).takes_s)
+            until_s = min(begun_s + heard_s, self._spoken_until_s - LEAST_S / 2)
             self.passes(max(0.0, until_s - self.now_s))
+
+    def _steps(self, number: int) -> tuple[Mark, ...]:
+        return self.exchange[number].steps
 
     def caller_leaves(self) -> None:
         self.end = End("caller")
         if self.recording:
             self._recorded(self.now_s, caller_left=True)
         self._due.clear()
+        self._cues.clear()
         self._timers.clear()
         self.tell(ev.CallerLeft(self.now_s))
 
@@ -285,12 +310,29 @@ class Stage:
                 assert_never(action)
 
     def _speak(self, prompts: tuple[ev.Prompt, ...]) -> None:
+        if self._cues:
+            self._cues[-1] = (self._spoken_until_s, self._next_prompt)
+        else:
+            self._sounding.clear()
         for prompt in prompts:
-            begins_s = max(self.now_s, self._spoken_until_s)
-            self._spoken_until_s = begins_s + _takes_s(prompt)
+            begins_s, timing = max(self.now_s, self._spoken_until_s), _Timing.of(prompt)
+            self._spoken_until_s = begins_s + timing.takes_s
+            for after_s, name in timing.marks:
+                self._cues.append((begins_s + after_s, partial(self._mark_passed, name)))
+            self._cues.append((self._spoken_until_s, self._next_prompt))
+            self._sounding.append((self._spoken_until_s, prompt))
             self._says(len(self.exchange), prompt)
             self._line(Who.BOT, plain(prompt.text), at_s=begins_s)
-        self._due[_PROMPTS] = (self._spoken_until_s, self._prompts_finished)
+        self._cues[-1] = (self._spoken_until_s, self._prompts_finished)
+        self._barge_in = self.barge_in
+
+    def _mark_passed(self, name: str, at_s: float) -> None:
+        self.tell(ev.MarkPassed(at_s, name))
+
+    def _next_prompt(self, at_s: float) -> None:
+        if self._barge_in is not self.barge_in:
+            self._barge_in = self.barge_in
+            self.tell(ev.BargeInChanged(at_s, self._barge_in))
 
     def _says(self, number: int, prompt: ev.Prompt) -> None:
         self._turn.add(prompt.text, prompt.language)
@@ -303,7 +345,8 @@ class Stage:
     def _stop_speaking(self) -> None:
         """What had not begun is not heard, and so is not in the exchange."""
         heard_until_s = self.now_s if self._hushed_s is None else self._hushed_s
-        self._due.pop(_PROMPTS, None)
+        self._cues.clear()
+        self._sounding.clear()
         self._spoken_until_s = self.now_s
         self._forget_turn()
         self.exchange = [
@@ -336,6 +379,7 @@ class Stage:
         def ends(_at_s: float) -> None:
             self.end = end
             self._due.clear()
+            self._cues.clear()
             self._timers.clear()
             self.listening = self.recording = None
 
@@ -368,11 +412,22 @@ class Stage:
         self.exchange.append(Line(who, text, at_s, self._node, response_ms, steps))
 
 
-def _takes_s(prompt: ev.Prompt) -> float:
-    """How long a prompt is, about."""
-    language = language_of(prompt.language)
-    parts = pieces(prompt.text, language) if language else (prompt.text,)
-    spoken_s = sum(
-        part if isinstance(part, float) else WORD_S * len(part.split()) for part in parts
-    )
-    return max(LEAST_S, spoken_s)
+@dataclass(frozen=True, slots=True)
+class _Timing:
+    """Of a prompt, about."""
+
+    takes_s: float
+    marks: tuple[tuple[float, str], ...]
+    """After so long."""
+
+    @classmethod
+    def of(cls, prompt: ev.Prompt) -> _Timing:
+        language = language_of(prompt.language)
+        takes_s = 0.0
+        marks = []
+        for part in pieces(prompt.text, language) if language else (prompt.text,):
+            if isinstance(part, Passed):
+                marks.append((takes_s, part.name))
+            else:
+                takes_s += WORD_S * len(part.split()) if isinstance(part, str) else part
+        return cls(max(LEAST_S, takes_s), tuple(marks))

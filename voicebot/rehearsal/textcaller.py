@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final, NoReturn
 
 from voicebot.flow import events as ev
-from voicebot.flow.answers import Word, words
+from voicebot.flow.answers import Claim, Word, words
 from voicebot.flow.model import BargeIn
 from voicebot.flow.yamlfile import Mark
 from voicebot.rehearsal.stage import Stage
@@ -72,16 +72,22 @@ class TextCaller:
         listening = stage.listening
         if listening is None:
             self._differs(f'nobody listens to "{text}": {self._situation()}')
-        if stage.speaking and listening.barge_in is not BargeIn.SPEECH:
-            self._differs(
-                f'"{text}" cannot interrupt: the question says `barge_in: {listening.barge_in}`'
-            )
+        barge_in = stage.barge_in or listening.barge_in
+        if stage.speaking and barge_in is not BargeIn.SPEECH:
+            who = "prompt" if stage.barge_in else "question"
+            self._differs(f'"{text}" cannot interrupt: the {who} says `barge_in: {barge_in}`')
         stage.caller_line(text, mark)
         stage.kept.heard(text, secret=listening.secret)
         stage.tell(ev.SpeechStarted(stage.now_s))
         stage.pauses_for(WORD_S * len(heard))
         stage.caller_is_done()
-        stage.tell(ev.SpeechHeard(stage.now_s, tuple(Word(word) for word in heard)))
+        said = tuple(Word(word) for word in heard)
+        claim = listening.expectation.claim(" ".join(heard), filled=listening.filled)
+        meant = claim in (Claim.WORDS, Claim.ANSWER) or stage.dialog.understands(said)
+        if stage.speaking and not meant:
+            stage.tell(ev.SpeechLost(stage.now_s))  # as in a call: the bot goes on
+        else:
+            stage.tell(ev.SpeechHeard(stage.now_s, said))
 
     def presses(self, keys: str, mark: Mark | None = None, *, early: bool = False) -> None:
         stage = self._stage

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from voicebot.flow import bands
 from voicebot.flow import events as ev
-from voicebot.flow.expectation import SURE
 from voicebot.flow.spoken.markup import plain
 from voicebot.rehearsal.outcome import Line, Who
 from voicebot.rehearsal.said import Turn, normal
@@ -148,7 +148,7 @@ class Watch:
             self.happened(f"{name.replace('_', ' ')}: {fields.get('reason', '')}", at_s)
 
     def _hears(self, text: str, at_s: float, confidence: object = None) -> None:
-        unsure = isinstance(confidence, float) and confidence < SURE
+        unsure = isinstance(confidence, float) and confidence < bands.SURE_WORD
         self.heard.append(f"{text} (a word of it at {confidence})" if unsure else text)
         if text != MASKED and normal(text) != self._callers_text:
             self.happened(f'heard "{text}"' if text else "heard nothing", at_s)
@@ -239,6 +239,11 @@ class Watch:
             return  # a beep, or the second clause of what has begun
         begun.frame = frame
         del self._waiting[: self._waiting.index(begun) + 1]
+
+    def takes_s(self, said: Said) -> float:
+        """How long a prompt is; 0 where it is made in the call."""
+        clip = self._rendered(said)
+        return 0.0 if clip is None else clip.duration_s
 
     def _rendered(self, said: Said) -> Clip | None:
         if said.prompt.file is not None:
