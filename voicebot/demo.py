@@ -183,7 +183,8 @@ class _Conversation:
             "prompts.rendered": self._prompts_rendered,
             "call.started": lambda _: screen.call_began(),
             "call.said": lambda event: screen.turn("bot", f'says "{event["text"]}"'),
-            "call.speech": self._speech,
+            "call.barge_in": self._barge_in,
+            "call.resumed": self._resumed,
             "call.understood": self._understood,
             "call.missed": lambda _: screen.turn("", "not understood"),
             "call.ended": lambda _: self.ended.set(),
@@ -225,9 +226,11 @@ class _Conversation:
     def _prompts_rendered(self, event: LogEvent) -> None:
         self._screen.doing(f"prompts rendered: {event['done']} of {event['total']}")
 
-    def _speech(self, event: LogEvent) -> None:
-        if event["barge_in"]:
-            self._screen.turn("", "the bot is interrupted and listens")
+    def _barge_in(self, event: LogEvent) -> None:
+        self._screen.turn("", f"the bot is interrupted, {event['heard']:.0%} of it was heard")
+
+    def _resumed(self, _event: LogEvent) -> None:
+        self._screen.turn("", "it was nothing: the bot goes on")
 
     def _understood(self, event: LogEvent) -> None:
         by = "voice" if event["by"] == "speech" else "key"

@@ -152,16 +152,16 @@ class Phone:
         self._thread.start()
         answered.wait()
 
-    def say(self, what: Path | str | Samples, at_s: float | None = None) -> None:
-        """Say a sound file, or samples at our rate, at that time or now."""
+    def say(self, what: Path | str | Samples, at_s: float | None = None) -> float:
+        """Say a sound file, or samples at our rate, at that time or now; returns when it begins."""
         samples = what if isinstance(what, np.ndarray) else read_audio(what, self.rate_hz)
         self._attended_s = self._now_s()
-        self._outgoing.say(samples, at_s)
+        return self._outgoing.say(samples, at_s)
 
-    def press(self, keys: str, at_s: float | None = None) -> None:
-        """Press keys, 100 ms each and 100 ms apart, from that time on or now."""
+    def press(self, keys: str, at_s: float | None = None) -> float:
+        """Press keys, 100 ms each and 100 ms apart, from that time on or now; returns when the last goes down."""
         self._attended_s = self._now_s()
-        self._outgoing.press(keys, at_s)
+        return self._outgoing.press(keys, at_s)
 
     def listen(self, quiet_s: float = 0.7, limit_s: float = 30.0) -> float:
         """Wait until the other side has spoken, since we last spoke, pressed or listened, and is quiet again.

@@ -105,16 +105,21 @@ class Outgoing:
         """When the next packet is due."""
         return self._packet * PACKET_S
 
-    def say(self, samples: Samples, at_s: float | None) -> None:
-        """Say this at that time, or now."""
+    def say(self, samples: Samples, at_s: float | None) -> float:
+        """Say this at that time, or now; returns when it begins."""
         with self._lock:
             first = self._packet * self._step
             if at_s is not None:
                 first = max(first, round(at_s * self._codec.rate_hz))
             self._clips.append((first, samples))
+            return first / self._codec.rate_hz
 
-    def press(self, keys: str, at_s: float | None) -> None:
-        """Press these one after the other, from that time on or from now, after those already under way."""
+    def press(self, keys: str, at_s: float | None) -> float:
+        """Press these one after the other, from that time on or from now, after those already under way.
+
+        Returns:
+            When the last of them goes down.
+        """
         with self._lock:
             first = self._packet if at_s is None else max(self._packet, round(at_s / PACKET_S))
             pace = KEY_PACKETS + KEY_GAP_PACKETS
@@ -122,6 +127,7 @@ class Outgoing:
                 if self._keys:
                     first = max(first, self._keys[-1][0] + pace)
                 self._keys.append((first, key))
+            return first * PACKET_S
 
     def next_packets(self) -> list[bytes]:
         """What goes out now: one packet, or three at the end of a key, as RFC 4733 asks."""
