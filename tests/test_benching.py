@@ -132,10 +132,15 @@ def test_plain_endpointers_stand_beside_and_not_among_ours() -> None:
 
 def test_pauses_between_digits_are_counted_apart() -> None:
     of: dict[str, Any] = {"question": "digits4", "expected": "1234", "value": "1234"}
-    results = [result(**of), result(**of, pause_s=1.2, settled_s=-2.0)]
-    row = "  digits, fixed length, with pauses"
-    assert table(results, "answers on a clean line").cell(row, "cut %") == 100
-    promised = figure(results, "digits of fixed length with pauses")
+    results = [
+        result(**of),
+        result(**of, feature="correction", pause_s=0.5, settled_s=-1.0),
+        result(**of, feature="pause", pause_s=1.2),
+        result(**of, feature="pause", pause_s=1.2, settled_s=-2.0),
+    ]
+    row = "  digits, fixed length, pauses between"
+    assert table(results, "answers on a clean line").cell(row, "cut %") == 50
+    promised = figure(results, "digits of fixed length, pauses between digits")
     assert promised is not None
     assert not promised.met
 
@@ -237,7 +242,7 @@ def test_an_older_result_stands_beside_each_number(tmp_path: Path) -> None:
 def test_what_was_played_is_told_and_where_it_was_something_else(tmp_path: Path) -> None:
     older = showing.read(kept(tmp_path, [result()]))
     told = [*showing.head({"half": "fit", "callers": "abc"}, older)]
-    assert told == ["half: fit", "callers: abc (NOT THE SAME: was not known)"]
+    assert told == ["half: fit", "callers: abc (BEFORE: not known)"]
     assert [*showing.head({"half": "fit"})] == ["half: fit"]
 
 

@@ -59,7 +59,6 @@ class Watch:
         self.settled_s: float | None = None
         self.settled_frame = 0
         """The first frame of the bot that may be an answer."""
-        self.asked_back = False
         self.heard: list[str] = []
         self.waterfall: dict[str, object] = {}
 
@@ -80,7 +79,6 @@ class Watch:
         if "understood" in kinds:
             self.outcome = Outcome.UNDERSTOOD
             self.value = value_of(self._question, self.dialog.shown_variables())
-            self.asked_back = self.dialog.node != "thanks" and self._question == "form"
         elif "missed" in kinds:
             self.outcome = Outcome.MISSED
         else:
@@ -186,7 +184,6 @@ class Caller:
             outcome=watch.outcome,
             value=watch.value,
             heard=tuple(watch.heard),
-            asked_back=watch.asked_back,
             settled_s=None if settled_s is None else round(settled_s - self._last_s, 3),
             response_s=None if answer_s is None else round(answer_s - self._last_s, 3),
             early=settled_s is not None and settled_s < self._onset_s,

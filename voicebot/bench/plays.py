@@ -72,8 +72,6 @@ class Result:
     value: object = None
     """What was understood."""
     heard: tuple[str, ...] = ()
-    asked_back: bool = False
-    """What was understood was doubted, and the caller asked whether it is right."""
     settled_s: float | None = None
     """When it was decided on, counted from his last voiced 10 ms; negative: he was cut off."""
     response_s: float | None = None

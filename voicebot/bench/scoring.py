@@ -109,6 +109,10 @@ def _answered(results: Sequence[Result]) -> tuple[float | None, ...]:
     )
 
 
+PAUSE: Final = "pause"
+"""The feature of digits that are said with pauses between them, to the end and without another word."""
+
+
 def _by_class(title: str, results: Sequence[Result]) -> Table:
     rows = {}
     for name, questions in CLASSES.items():
@@ -116,9 +120,9 @@ def _by_class(title: str, results: Sequence[Result]) -> Table:
         if ours:
             rows[name] = _answered(ours)
     for name in (FIXED, "digits, open length; phone"):
-        paused = [one for one in results if one.question in CLASSES[name] and one.pause_s]
+        paused = [r for r in results if r.question in CLASSES[name] and r.feature == PAUSE]
         if paused:
-            rows[f"  {name}, with pauses"] = _answered(paused)
+            rows[f"  {name}, pauses between"] = _answered(paused)
     if results:
         rows["all"] = _answered(results)
     return Table(title, _ANSWERED, rows)
@@ -372,8 +376,8 @@ def _figures(
     promise("closed question, cut-offs", (ours, CLOSED, "cut %"), CUT_OFFS, " %")
     promise("digits of fixed length, p50", (ours, FIXED, "p50 ms"), DIGITS_P50_MS, " ms")
     promise(
-        "digits of fixed length with pauses, cut-offs",
-        (ours, f"  {FIXED}, with pauses", "cut %"), 0.0, " %",
+        "digits of fixed length, pauses between digits, cut-offs",
+        (ours, f"  {FIXED}, pauses between", "cut %"), 0.0, " %",
     )  # fmt: skip
     promise("open answer, p50", (ours, OPEN_TEXT, "p50 ms"), OPEN_P50_MS, " ms")
     promise(

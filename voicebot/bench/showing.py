@@ -63,7 +63,7 @@ def head(about: Mapping[str, str], older: Older | None = None) -> Iterator[str]:
     """Say what was played, and where it is something else than before."""
     for name, value in about.items():
         before = value if older is None else older.about.get(name, "not known")
-        yield f"{name}: {value}" + ("" if before == value else f" (NOT THE SAME: was {before})")
+        yield f"{name}: {value}" + ("" if before == value else f" (BEFORE: {before})")
 
 
 def lines(score: Score, older: Older | None = None) -> Iterator[str]:

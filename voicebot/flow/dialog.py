@@ -871,7 +871,9 @@ class Dialog:
         if not self._speaking:
             self._passed, self._barge_in = None, said[0].barge_in
         if any(prompt.barge_in is model.BargeIn.NONE for prompt in said):
-            self._barge_in = model.BargeIn.NONE  # and what is said before it, or it would be dropped
+            self._barge_in = (
+                model.BargeIn.NONE
+            )  # and what is said before it, or it would be dropped
         self._speaking = True
         self._do(ev.Speak(said))
 
