@@ -370,7 +370,7 @@ class Call:
         """How much longer to wait for the rest: while the caller was silent the recogniser took a
         noise for the last digit, and knows better now."""
         question, hearing = item.question, item.hearing
-        still = question.expectation.still(hearing.text, filled=question.filled)
+        still = question.expectation.still(_sure(hearing.words), filled=question.filled)
         if hearing.failure or hearing.endpoint == MAX_LENGTH or still is not Still.PREFIX:
             return 0.0
         waited_s = trio.current_time() - hearing.silence_s
@@ -588,8 +588,12 @@ class Call:
 
 def _claim(question: ev.Listen, words: Sequence[Word]) -> Claim:
     """Whom an utterance is for, as far as its words are sure."""
-    sure = (word.text if word.confidence >= bands.SURE_WORD else UNKNOWN for word in words)
-    return question.expectation.claim(" ".join(sure), filled=question.filled)
+    return question.expectation.claim(_sure(words), filled=question.filled)
+
+
+def _sure(words: Sequence[Word]) -> str:
+    """The words, unknown where they are not sure."""
+    return " ".join(word.text if word.confidence >= bands.SURE_WORD else UNKNOWN for word in words)
 
 
 def _ms(seconds: float) -> int:

@@ -871,9 +871,8 @@ class Dialog:
         if not self._speaking:
             self._passed, self._barge_in = None, said[0].barge_in
         if any(prompt.barge_in is model.BargeIn.NONE for prompt in said):
-            self._barge_in = (
-                model.BargeIn.NONE
-            )  # and what is said before it, or it would be dropped
+            # What is said before it, too: an interruption there would drop it.
+            self._barge_in = model.BargeIn.NONE
         self._speaking = True
         self._do(ev.Speak(said))
 
