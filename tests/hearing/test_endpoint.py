@@ -168,3 +168,32 @@ def test_never_an_end_without_an_onset_and_nothing_after_it(
     if Turn.END in heard:
         assert heard[0] is Turn.ONSET
         assert heard[-1] is Turn.END
+
+
+def test_a_voice_without_another_word_is_somebody_else() -> None:
+    ends = endpointer()
+    turns(ends, SPEECH)
+    ends.said("red", Still.COMPLETE)
+    heard = turns(ends, [True] * 200)
+    assert (heard.index(Turn.END) + 1) * FRAME_S == pytest.approx(2.5, abs=FRAME_S)
+    assert ends.reason == "no more words"
+
+
+@pytest.mark.parametrize(
+    ("words", "still", "end_silence_s"),
+    [("", Still.OUTSIDE, None), ("so", Still.OPEN, None), ("red", Still.COMPLETE, 1.0)],
+    ids=["no word yet", "dictation", "the author's silence"],
+)
+def test_otherwise_a_voice_may_go_on(words: str, still: Still, end_silence_s: float | None) -> None:
+    ends = endpointer(end_silence_s=end_silence_s)
+    turns(ends, SPEECH)
+    ends.said(words, still)
+    assert Turn.END not in turns(ends, [True] * 400)
+
+
+def test_each_word_gives_time_for_another() -> None:
+    ends = endpointer()
+    turns(ends, SPEECH)
+    for count in range(1, 5):
+        ends.said("one " * count, Still.PREFIX)
+        assert Turn.END not in turns(ends, [True] * 110)

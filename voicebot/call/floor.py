@@ -49,6 +49,8 @@ LOOK_S: Final = 0.1
 """Between two looks at both."""
 TAIL_S: Final = 0.5
 """A voice that comes so soon behind an answer may be the end of it …"""
+SOON_S: Final = 0.3
+"""… where the answer was taken for one so soon; else half a second behind this."""
 TAIL_VOICE_S: Final = 0.8
 """… if it is no longer than this: so long its words are not trusted before there is a transcript."""
 
@@ -69,6 +71,8 @@ class Floor:
         self._onset_s = 0.0
         self._stopped_s: float | None = None
         """When the bot fell silent for it; None: it has not, or goes on again."""
+        self._paused_s = 0.0
+        """When it fell silent, for it or for one before."""
         self._since_s = 0.0
         """Since when the voice has the floor without words."""
         self._claim = Claim.NONE
@@ -157,13 +161,14 @@ class Floor:
             self._claim, self._ended = claim, why
             self._hushed_s = self._now() - self._utterance.silence_s
 
-    def taken(self, *, meant: bool) -> None:
+    def taken(self, voice_s: float, *, meant: bool) -> None:
         """The utterance is over, and counts as an answer or as a miss.
 
         Args:
+            voice_s: when the caller spoke last.
             meant: it was for the bot.
         """
-        self.answered()
+        self._answered_s = min(self._now(), voice_s + SOON_S)
         self._wary = self._wary and not meant
         if self._utterance is not None and self._playback.busy:
             words_s = self._words_s if self._claim is Claim.ANSWER else self._now()
@@ -196,7 +201,7 @@ class Floor:
 
     def _pause(self) -> None:
         if not self._playback.paused:
-            self._stopped_s = self._now()
+            self._stopped_s = self._paused_s = self._now()
         self._playback.pause()
 
     def _go_on(self, why: str) -> None:
@@ -208,5 +213,5 @@ class Floor:
         # Who hesitates is no noise: he is about to say something.
         self._wary = self._wary or self._claim is Claim.NONE
         back_s = self._playback.resume()
-        paused_ms = round((self._now() - self._onset_s) * 1000)
+        paused_ms = round((self._now() - self._paused_s) * 1000)
         self.log.info("call.resumed", why=why, paused_ms=paused_ms, back_ms=round(back_s * 1000))

@@ -8,15 +8,18 @@ turn-taking: who knows what was asked need not wait for a second of silence.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
+from math import inf
 from typing import Final
 
 from voicebot.flow.answers import Still
 
 FRAME_S: Final = 0.02
 MAX_LENGTH: Final = "max length"
-"""The reason of the end of an utterance that is as long as one may be."""
+"""The reason of the end of an utterance that is as long as one may be …"""
+NO_WORDS: Final = "no more words"
+"""… or that goes on without another word."""
 
 ONSET_FRAMES: Final = 3
 ONSET_WINDOW: Final = 4
@@ -68,11 +71,16 @@ class Patience:
     at once.  If that has none either it was a noise, and the caller is listened to again."""
     outside_s: float = 0.8
     open_s: float = 0.65
+    no_words_s: float = 2.5
+    """Not of silence: who is heard for so long behind his last word, and says no other, is somebody
+    else, talking in the room."""
 
     @classmethod
     def of(cls, end_silence_s: float | None) -> Patience:
         """The usual waits, or one for all where the flow's author gave one."""
-        return cls() if end_silence_s is None else cls(*[end_silence_s] * 10)
+        if end_silence_s is None:
+            return cls()
+        return replace(cls(*[end_silence_s] * 10), no_words_s=inf)
 
     def wait_s(self, still: Still) -> float:  # noqa: C901 - a row for each
         match still:
@@ -117,6 +125,8 @@ class Endpointer:
         """Until then a complete answer may turn out to be none."""
         self._letters = 0
         """Of the words so far."""
+        self._told_frame = 0
+        """When they changed."""
         self._max_frames = round(max_speech_s / FRAME_S)
         self._recent: deque[bool] = deque(maxlen=ONSET_WINDOW)
         self._begun = False
@@ -145,6 +155,7 @@ class Endpointer:
         self.still = still
         self._wait_s = patience.wait_s(still)
         self._letters = len(words) - words.count(" ")
+        self._told_frame = self._frames
 
     def hear(self, voiced: bool, *, noisy: bool = False) -> Turn:
         """Take one frame.  After END nothing more is to be said about this utterance: QUIET.
@@ -169,6 +180,8 @@ class Endpointer:
             return self._ends(self.still.name.lower())
         if self._frames >= self._max_frames:
             return self._ends(MAX_LENGTH)
+        if self._is_elsewhere():
+            return self._ends(NO_WORDS)
         return Turn.SPEECH
 
     def _is_hasty(self, *, noisy: bool) -> bool:
@@ -185,6 +198,12 @@ class Endpointer:
             return True
         frames = self._frames + ONSET_FRAMES
         return frames * FRAME_S < self._letters * LETTER_S + self._wait_s
+
+    def _is_elsewhere(self) -> bool:
+        """Whether the voice goes on and on behind the caller's words."""
+        since_s = (self._frames - self._told_frame) * FRAME_S
+        waits = self._letters > 0 and self.still is not Still.OPEN
+        return waits and since_s >= self._patience.no_words_s
 
     def _ends(self, reason: str) -> Turn:
         self.reason = reason

@@ -51,7 +51,7 @@ def missing(name: str) -> str:
     """What has to be done before `verifier` can make this one; empty: nothing."""
     if name != SILERO or find_spec(SILERO_PACKAGE) is not None:
         return ""
-    return "Silero's detector is not installed; run: pip install 'voicebot[silero]'"
+    return "Silero's detector is not installed; run: .venv/bin/pip install -e '.[silero]'"
 
 
 def verifier(name: str) -> MakeVerifier | None:
