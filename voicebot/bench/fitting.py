@@ -203,10 +203,13 @@ def table(trials: Sequence[Trial], band: Bands, by: Callable[[Trial], str]) -> I
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fit, and print what there is to be written down."""
-    parser = argparse.ArgumentParser(prog="voicebot.bench.fitting", description=__doc__)
+    about = "Fits the bands of flow/bands.py on one half of the corpus, and tells what they are worth on both."
+    parser = argparse.ArgumentParser(prog="voicebot.bench.fitting", description=about)
     parser.add_argument("--model", type=Path, required=True, help="folder of the Vosk model")
     parser.add_argument("--cache", type=Path, required=True, help="where the corpus is kept")
-    parser.add_argument("--line", action="append", choices=[*LINES], help="only this line")
+    parser.add_argument(
+        "--line", action="append", choices=[*LINES], metavar="LINE", help="only this line"
+    )
     options = parser.parse_args(arguments)
     from voicebot.speech import vosk  # noqa: PLC0415 - a second, which `--help` does not wait for
 
