@@ -21,7 +21,7 @@ import trio
 from voicebot.call import items
 from voicebot.call.asker import Answer, RequestFailed
 from voicebot.call.floor import Floor
-from voicebot.call.log import CallLog, Witness, scrubbed, shown_url
+from voicebot.call.log import CallLog, Witness, in_ms, scrubbed, shown_url
 from voicebot.call.message import Messages
 from voicebot.call.services import LeaveToDialplan, Services, Switch
 from voicebot.call.turn import Waterfall
@@ -402,8 +402,7 @@ class Call:
         )
         # What is no answer and comes while the bot speaks may be said to somebody else, or by a
         # television: the bot goes on, and nothing was missed.  Behind the prompt it is a miss.
-        meant = claim in (Claim.WORDS, Claim.ANSWER)
-        meant = meant or self._dialog.understands(words, item.hearing.alternatives)
+        meant = self._dialog.is_meant(claim, words, item.hearing.alternatives)
         if not meant and (not self._playback.heard_out or item.hearing.is_scrap(voiced_s)):
             self._lost(question, "no answer", claim)
             return
@@ -525,7 +524,7 @@ class Call:
             result = await self._services.asker.ask(request)
         except RequestFailed as error:
             result = error
-        ms = _ms(trio.current_time() - began_s)
+        ms = in_ms(trio.current_time() - began_s)
         if isinstance(result, RequestFailed):
             reason = str(result)
             self.log.warning(
@@ -595,7 +594,3 @@ def _claim(question: ev.Listen, words: Sequence[Word]) -> Claim:
 def _sure(words: Sequence[Word]) -> str:
     """The words, unknown where they are not sure."""
     return " ".join(word.text if word.confidence >= bands.SURE_WORD else UNKNOWN for word in words)
-
-
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)

@@ -23,7 +23,7 @@ from typing import Any, Final, NamedTuple
 
 import trio
 
-from voicebot.call.log import CallLog
+from voicebot.call.log import CallLog, in_ms
 from voicebot.flow.answers import Claim
 from voicebot.hearing.ear import Utterance
 from voicebot.hearing.endpoint import FRAME_S, ONSET_FRAMES
@@ -94,7 +94,7 @@ class Floor:
         """How long the bot still spoke when the caller did; None: it was silent."""
         if self._stopped_s is None:
             return None
-        return round((self._stopped_s - self._onset_s + ONSET_FRAMES * FRAME_S) * 1000)
+        return in_ms(self._stopped_s - self._onset_s + ONSET_FRAMES * FRAME_S)
 
     # The caller ----------------------------------------------------------------------------------
 
@@ -189,7 +189,7 @@ class Floor:
         """
         after: dict[str, Any] = {}
         if words_s is not None:
-            after = {"words_ms": round((words_s - at_s) * 1000)}
+            after = {"words_ms": in_ms(words_s - at_s)}
         self.log.info("call.barge_in", by=by, at_s=round(at_s, 3), heard=round(heard, 2), **after)
 
     def closed(self) -> None:
@@ -213,5 +213,5 @@ class Floor:
         # Who hesitates is no noise: he is about to say something.
         self._wary = self._wary or self._claim is Claim.NONE
         back_s = self._playback.resume()
-        paused_ms = round((self._now() - self._paused_s) * 1000)
-        self.log.info("call.resumed", why=why, paused_ms=paused_ms, back_ms=round(back_s * 1000))
+        paused_ms = in_ms(self._now() - self._paused_s)
+        self.log.info("call.resumed", why=why, paused_ms=paused_ms, back_ms=in_ms(back_s))

@@ -110,3 +110,8 @@ def shown_url(url: str, *, secret: bool) -> str:
         return "?"
     server = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     return server if secret else server + parts.path
+
+
+def in_ms(seconds: float) -> int:
+    """A time as the log has it."""
+    return round(seconds * 1000)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from voicebot.call.log import CallLog
+from voicebot.call.log import CallLog, in_ms
 
 
 @dataclass(slots=True)
@@ -94,7 +94,7 @@ class Waterfall:
         if turn is not None:
             turn.stages["response"] = at_s
             more: dict[str, Any] = {
-                f"{name}_ms": _ms(when_s - turn.end_s) for name, when_s in turn.stages.items()
+                f"{name}_ms": in_ms(when_s - turn.end_s) for name, when_s in turn.stages.items()
             }
             if turn.prompt:
                 more["prompt"] = turn.prompt
@@ -108,7 +108,3 @@ class Waterfall:
                 endpoint=turn.endpoint,
                 **more,
             )
-
-
-def _ms(seconds: float) -> int:
-    return round(seconds * 1000)

@@ -21,7 +21,7 @@ from typing import Final, assert_never
 
 from voicebot.flow import bands, errands, forms, model
 from voicebot.flow import events as ev
-from voicebot.flow.answers import Alternative, Word
+from voicebot.flow.answers import Alternative, Claim, Word
 from voicebot.flow.expectation import Expectation
 from voicebot.flow.expressions import ExpressionError, Template, as_text
 from voicebot.flow.keybuffer import KeyBuffer
@@ -195,10 +195,19 @@ class Dialog:
         """Those of the flow that the call is in."""
         return self._stack.scope.variables
 
-    def understands(
-        self, words: tuple[Word, ...], alternatives: tuple[Alternative, ...] = ()
+    def is_meant(
+        self,
+        claim: Claim,
+        words: tuple[Word, ...],
+        alternatives: tuple[Alternative, ...] = (),
     ) -> bool:
-        """Whether these words answer the open question, or one of the universals does."""
+        """Whether what was said is for the bot: surely words of an answer, or an answer.
+
+        Args:
+            claim: of its sure words.
+        """
+        if claim in (Claim.WORDS, Claim.ANSWER):
+            return True
         asked = self._asked
         if self._state is not _State.ASKING or asked is None:
             return False

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from voicebot.flow.answers import Phrase
@@ -35,6 +35,16 @@ class BargeIn(StrEnum):
     """Keys only."""
     NONE = "none"
     """Nobody: the prompt is heard to its end."""
+
+    @staticmethod
+    def of_queue(said: Sequence[BargeIn | None]) -> BargeIn | None:
+        """Who may interrupt prompts in a row, as the first says itself.
+
+        Nobody may as long as nobody may interrupt one of them: it would not be said.
+        """
+        if BargeIn.NONE in said:
+            return BargeIn.NONE
+        return said[0] if said else None
 
 
 # Prompts ---------------------------------------------------------------------------------------

@@ -112,9 +112,9 @@ class Stage:
 
     @property
     def barge_in(self) -> BargeIn | None:
-        """Who may interrupt what is said now, as it says itself; see `Playback.barge_in`."""
+        """Who may interrupt what is said now, as it says itself."""
         said = [prompt.barge_in for until_s, prompt in self._sounding if until_s > self.now_s]
-        return BargeIn.NONE if BargeIn.NONE in said else next(iter(said), None)
+        return BargeIn.of_queue(said)
 
     def state(self) -> str:
         """What the bot is doing, as the end of a sentence."""

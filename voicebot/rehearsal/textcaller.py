@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Final, NoReturn
 
 from voicebot.flow import events as ev
-from voicebot.flow.answers import Claim, Word, words
+from voicebot.flow.answers import Word, words
 from voicebot.flow.model import BargeIn
 from voicebot.flow.yamlfile import Mark
 from voicebot.rehearsal.stage import Stage
@@ -83,7 +83,7 @@ class TextCaller:
         stage.caller_is_done()
         said = tuple(Word(word) for word in heard)
         claim = listening.expectation.claim(" ".join(heard), filled=listening.filled)
-        meant = claim in (Claim.WORDS, Claim.ANSWER) or stage.dialog.understands(said)
+        meant = stage.dialog.is_meant(claim, said)
         if stage.speaking and not meant:
             stage.tell(ev.SpeechLost(stage.now_s))  # as in a call: the bot goes on
         else:

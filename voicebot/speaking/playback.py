@@ -133,13 +133,8 @@ class Playback:
 
     @property
     def barge_in(self) -> BargeIn | None:
-        """Who may interrupt what is said now, as it says itself.
-
-        Nobody may as long as something is queued that nobody may interrupt: it would not be said.
-        """
-        if any(slot.barge_in is BargeIn.NONE for slot in self._slots):
-            return BargeIn.NONE
-        return self._slots[0].barge_in if self._slots else None
+        """Who may interrupt what is said now, as it says itself."""
+        return BargeIn.of_queue([slot.barge_in for slot in self._slots])
 
     def add(
         self, clip: Clip | None = None, *, secret: bool = False, barge_in: BargeIn | None = None
