@@ -8,9 +8,11 @@ from pydantic import ValidationError
 
 from voicebot.config import (
     Address,
+    Agi,
     Config,
     Limits,
     Records,
+    Web,
     check_paths,
     load_config,
     parse_address,
@@ -42,7 +44,9 @@ def test_shipped_file_is_right_and_says_the_defaults(tmp_path: Path) -> None:
     assert findings == []
     assert config is not None
     default = good(tmp_path, ROUTED)
-    for section in ("listen", "routes", "limits", "watch", "log", "cache"):
+    assert config.listen.agi == Agi(address=Address("127.0.0.1", 4573))  # the two-line dialplan
+    assert config.listen.audiosocket == default.listen.audiosocket
+    for section in ("routes", "limits", "watch", "log", "cache"):
         assert getattr(config, section) == getattr(default, section)
     assert list(config.calendars) == ["office", "practice"]  # what the flows here ask for
     assert config.records == Records(folder=SHIPPED.parent / "records")
@@ -272,16 +276,19 @@ def test_all_mistakes_at_once_in_order(tmp_path: Path) -> None:
     assert places == [(1, 11), (2, 14), (3, 1), (4, 16), (4, 27), (5, 1)]
 
 
-def test_keys_that_are_not_served_yet_are_kept_with_a_warning(tmp_path: Path) -> None:
-    config, findings = read(
-        tmp_path, ROUTED + 'listen: {agi: "127.0.0.1:4573", web: "127.0.0.1:9093"}\n'
-    )
-    assert config is not None
-    assert config.listen.agi == Address("127.0.0.1", 4573)
-    assert [str(f).partition(":3:")[2] for f in findings] == [
-        "15: warning: this version does not serve listen.agi yet; nothing listens there",
-        "38: warning: this version does not serve listen.web yet; nothing listens there",
-    ]
+def test_a_port_is_an_address_or_an_address_with_its_settings(tmp_path: Path) -> None:
+    listen = good(
+        tmp_path,
+        ROUTED + "listen: {agi: {address: '0.0.0.0:4573', audio: slin16}, web: '127.0.0.1:9093'}\n",
+    ).listen
+    assert listen.agi == Agi(address=Address("0.0.0.0", 4573), audio="slin16")
+    assert listen.web == Web(address=Address("127.0.0.1", 9093))
+
+
+def test_two_ports_at_one_address_are_an_error(tmp_path: Path) -> None:
+    config, findings = read(tmp_path, ROUTED + "listen: {agi: '127.0.0.1:9092'}\n")
+    assert config is None
+    assert "is in use at" in str(findings[0])
 
 
 def test_routes_that_cannot_work_are_warnings(tmp_path: Path) -> None:

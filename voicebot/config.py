@@ -43,8 +43,8 @@ from voicebot.hearing.vad import WEBRTC, missing
 from voicebot.line.audiosocket import Dialect
 
 __all__ = [
-    "Address", "Asr", "Config", "Hearing", "Limits", "Listen", "Listener", "Log", "LogFormat", "Records",
-    "Route", "Tts", "check_paths", "load_config", "parse_address",
+    "Address", "Agi", "Ami", "Asr", "Config", "Hearing", "Limits", "Listen", "Listener", "Log", "LogFormat", "Records",
+    "Route", "Transfers", "Tts", "Web", "check_paths", "load_config", "parse_address",
 ]  # fmt: skip
 
 Place = tuple[str | int, ...]
@@ -54,6 +54,11 @@ def _listeners(written: object) -> object:
     """One address, one listener or a list of both, as a list of listeners."""
     many = written if isinstance(written, list) else [written]
     return [one if isinstance(one, Mapping | Listener) else {"address": one} for one in many]
+
+
+def _one_port(written: object) -> object:
+    """An address, or an address with its settings."""
+    return written if isinstance(written, Mapping | Agi | Web) else {"address": written}
 
 
 class _Section(BaseModel):
@@ -73,17 +78,48 @@ class Listener(_Section):
     """Who may connect here; None asks `listen.allow`."""
 
 
+class Agi(_Section):
+    """Where the dialplan's AGI() comes in, and how its calls are joined to the bot."""
+
+    address: Annotated[Address, BeforeValidator(parse_address)]
+    audio: Literal[
+        "app",
+        "slin",
+        "slin12",
+        "slin16",
+        "slin24",
+        "slin32",
+        "slin44",
+        "slin48",
+        "slin96",
+        "slin192",
+    ] = "app"
+    """`app`: AudioSocket(), 8 kHz; else Dial(AudioSocket/…/c(slin16))."""
+    audiosocket: Annotated[Address, BeforeValidator(parse_address)] | None = None
+    """Where Asterisk finds `listen.audiosocket`; None: where it has found this port."""
+    allow: Networks | None = None
+    """Who may connect here; None asks `listen.allow`."""
+
+
+class Web(_Section):
+    """Where requests come in."""
+
+    address: Annotated[Address, BeforeValidator(parse_address)]
+    allow: Networks | None = None
+    """As of `Agi`."""
+
+
 class Listen(_Section):
     """Where calls and requests come in."""
 
     audiosocket: Annotated[
         tuple[Listener, ...], BeforeValidator(_listeners), Field(min_length=1)
     ] = (Listener(address=Address("127.0.0.1", 9092)),)
-    agi: Annotated[Address, BeforeValidator(parse_address)] | None = None
-    web: Annotated[Address, BeforeValidator(parse_address)] | None = None
+    agi: Annotated[Agi, BeforeValidator(_one_port)] | None = None
+    web: Annotated[Web, BeforeValidator(_one_port)] | None = None
     allow: Networks = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
-    def allowed(self, listener: Listener) -> tuple[Network, ...]:
+    def allowed(self, listener: Listener | Agi | Web) -> tuple[Network, ...]:
         """The networks that may connect to this listener."""
         return listener.allow if listener.allow is not None else self.allow
 
@@ -133,6 +169,21 @@ class Hearing(_Section):
     """Silero's network looks again at what WebRTC's detector takes for speech."""
 
 
+class Ami(_Section):
+    """Asterisk's manager interface, for calls that come without an introduction."""
+
+    address: Annotated[Address, BeforeValidator(parse_address)] = Address("127.0.0.1", 5038)
+    user: Name
+    secret: Name
+
+
+class Transfers(_Section):
+    """Where `transfer` steps go."""
+
+    context: Name | None = None
+    """Of those that name none; None: that of the caller's channel."""
+
+
 class Limits(_Section):
     """How much at once, and how long."""
 
@@ -180,6 +231,8 @@ class Config(_Section):
     asr: Asr = Field(default_factory=dict, validate_default=True)
     tts: Tts = Field(default_factory=dict, validate_default=True)
     hearing: Hearing = Hearing()
+    ami: Ami | None = None
+    transfer: Transfers = Transfers()
     limits: Limits = Limits()
     calendars: Mapping[str, Calendar] = Field({})
     records: Records = Field(default_factory=dict, validate_default=True)
@@ -268,11 +321,9 @@ def _check_listeners(config: Config) -> list[Finding]:
         (("listen", "audiosocket", n, "address"), one.address)
         for n, one in enumerate(listen.audiosocket)
     ]
-    for key, address in (("agi", listen.agi), ("web", listen.web)):
-        if address is not None:
-            places.append((("listen", key), address))
-            message = f"this version does not serve listen.{key} yet; nothing listens there"
-            found.append(_warning(config, ("listen", key), message))
+    for key, port in (("agi", listen.agi), ("web", listen.web)):
+        if port is not None:
+            places.append((("listen", key), port.address))
     first: dict[Address, Place] = {}
     for place, address in places:
         if address.port and first.setdefault(address, place) != place:
