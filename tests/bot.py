@@ -74,6 +74,11 @@ class Bot:
         listening = self.wait_for("daemon.ready", READY_S)["listening"].split(", ")
         return [int(address.rpartition(":")[2]) for address in listening]
 
+    def address_of(self, port: str) -> str:
+        """Where it really listens for `agi` or `web`."""
+        address: str = self.wait_for("daemon.ready", READY_S)[port]
+        return address
+
     def stop(self) -> int:
         """End it as systemd would; returns the exit code."""
         if self.process.poll() is None:
@@ -87,13 +92,16 @@ class Bot:
             self.process.stderr.close()
 
 
-def write_config(folder: Path, *listeners: str, extra: str = "") -> Path:
-    """A configuration with these listeners (`{address: …, flow: …}`), flows in folder/flows."""
+def write_config(folder: Path, *listeners: str, listen: str = "", extra: str = "") -> Path:
+    """A configuration with these listeners (`{address: …, flow: …}`), flows in folder/flows.
+
+    `listen` is what else stands there, such as `agi: '127.0.0.1:0'`.
+    """
     (folder / "flows").mkdir(exist_ok=True)
     path = folder / "config.yaml"
     path.write_text(
         "voicebot: 1\n"
-        f"listen: {{audiosocket: [{', '.join(listeners)}]}}\n"
+        f"listen: {{audiosocket: [{', '.join(listeners)}], {listen}}}\n"
         "flows: flows\n"
         f"asr: {{models: {{en-US: {MODELS / 'vosk-tiny-en-8k'}}}}}\n"
         f"tts: {{voices: {{en-US: {MODELS / 'voicebot-en_US-tiny.onnx'}}}}}\n"

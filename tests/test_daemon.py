@@ -19,7 +19,7 @@ import trio
 
 from tests.bot import Bot, eventually, running_bot, write_config
 from voicebot.config import Config
-from voicebot.daemon import Daemon
+from voicebot.listeners import Port
 from voicebot.phone import (
     CallReport,
     End,
@@ -32,6 +32,7 @@ from voicebot.phone import (
     place_call,
 )
 from voicebot.phone.voice import SHIPPED, CallerVoice
+from voicebot.reception import Reception
 
 pytestmark = pytest.mark.models
 
@@ -256,16 +257,16 @@ async def test_a_connection_that_was_reset_before_it_was_accepted_stops_nothing(
     address = sockets.socket.getsockname()
     with socket.create_connection(address) as gone:
         gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    config = Config(voicebot=1)
+    listen = Config(voicebot=1).listen
     nothing = cast("Any", None)  # no call comes so far
-    daemon = Daemon(config, nothing, nothing, nothing)
+    reception = Reception([Port(listen.audiosocket[0], listen.allow, sockets)], nothing, nothing)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(daemon.serve, [(config.listen.audiosocket[0], sockets)])
+        nursery.start_soon(reception.serve)
         with trio.fail_after(5):
             async with await trio.open_tcp_stream(*address) as stream:
                 await stream.send_all(b"GET")
                 assert await stream.receive_some() == b""
-        daemon.stop()
+        reception.stop()
 
 
 def test_a_connection_that_never_says_who_it_is_is_closed(bot: Bot) -> None:

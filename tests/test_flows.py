@@ -14,11 +14,11 @@ import trio
 
 from tests.bot import running_bot
 from tests.practice import DENTIST, NUMBER, Practice, dentist_config, practice
-from voicebot import daemon
 from voicebot.cli import main
 from voicebot.config import Config, load_config
 from voicebot.flow.check import checked_flow
 from voicebot.flow.model import Flow
+from voicebot.flows import vocabulary
 from voicebot.phone import CallReport, End, Press, Say, WaitForBot, place_call
 from voicebot.phone.voice import SHIPPED, CallerVoice
 from voicebot.rehearsal.audio import AudioStage
@@ -49,7 +49,7 @@ def settings() -> Config:
 
 
 def flow_of(settings: Config, name: str) -> Flow:
-    path, words = settings.flows / f"{name}.yaml", daemon.vocabulary(settings)
+    path, words = settings.flows / f"{name}.yaml", vocabulary(settings)
     flow, findings = checked_flow(
         path, words, calendars=settings.calendars, languages=settings.tts.voices
     )

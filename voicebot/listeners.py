@@ -9,11 +9,13 @@ import errno
 import ipaddress
 import os
 import socket
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import trio
 
-from voicebot.config import Config, Listener
+from voicebot.config import Agi, Config, Listener
+from voicebot.config_values import Address, Network
 
 BACKLOG: Final = 512
 
@@ -46,37 +48,68 @@ def plain(trio_socket: trio.socket.SocketType) -> socket.socket:
     return sock
 
 
-async def open_listeners(config: Config) -> list[tuple[Listener, trio.SocketListener]]:
-    """Listen on every port of the configuration.
+@dataclass(frozen=True, slots=True)
+class Port:
+    """Where callers come in, one way or another."""
+
+    settings: Listener | Agi
+    allowed: tuple[Network, ...]
+    sockets: trio.SocketListener
+
+    @property
+    def address(self) -> str:
+        """The address that it really has."""
+        return address_of(self.sockets)
+
+
+async def open_ports(config: Config) -> list[Port]:
+    """Listen on every port of the configuration where callers come in.
 
     Raises:
         StartError: a port is taken or an address is not ours.
     """
-    opened: list[tuple[Listener, trio.SocketListener]] = []
-    for listener in config.listen.audiosocket:
-        host, port = listener.address
+    listen = config.listen
+    places: list[tuple[str, Listener | Agi]] = [("audiosocket", one) for one in listen.audiosocket]
+    if listen.agi is not None:
+        places.append(("agi", listen.agi))
+    opened: list[Port] = []
+    for key, settings in places:
         try:
-            sockets = await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
-        except OSError as error:
-            for _, other in opened:
-                await other.aclose()
-            raise StartError(_why_not(listener, error)) from None
-        opened += [(listener, one) for one in sockets]
+            opened += [
+                Port(settings, listen.allowed(settings), sockets)
+                for sockets in await open_port(f"listen.{key}", settings.address)
+            ]
+        except StartError:
+            for other in opened:
+                await other.sockets.aclose()
+            raise
     return opened
 
 
-def _why_not(listener: Listener, error: OSError) -> str:
+async def open_port(setting: str, address: Address) -> list[trio.SocketListener]:
+    """Listen at one address, which `setting` of the configuration names.
+
+    Raises:
+        StartError: as `open_ports`.
+    """
+    try:
+        return await trio.open_tcp_listeners(address.port, host=address.host, backlog=BACKLOG)
+    except OSError as error:
+        raise StartError(_why_not(setting, address, error)) from None
+
+
+def _why_not(setting: str, address: Address, error: OSError) -> str:
     leaf = error if error.errno else error.__cause__
     number = leaf.errno if isinstance(leaf, OSError) else None
     if number == errno.EADDRINUSE:
         return (
-            f"{listener.address} is in use by another program: stop that one (is a voicebot running "
-            "already?) or give another port under listen.audiosocket"
+            f"{address} is in use by another program: stop that one (is a voicebot running "
+            f"already?) or give another port under {setting}"
         )
     reason = os.strerror(number) if number else str(error)
-    return f"cannot listen on {listener.address}: {reason}; correct listen.audiosocket"
+    return f"cannot listen on {address}: {reason}; correct {setting}"
 
 
 def address_of(listener: trio.SocketListener) -> str:
     host, port = listener.socket.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return str(Address(host, port))

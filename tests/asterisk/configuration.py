@@ -7,10 +7,14 @@ Knows Asterisk's files; must not know processes and sockets. What may be dialled
     chan                   Dial(AudioSocket/host:port/uuid,,g): no codec option
     chan-CODEC             Dial(AudioSocket/host:port/uuid/c(CODEC),,g): slin, slin16, slin48, ulaw, ...
     answered-chan-CODEC    the same after Answer
+    agi                    Answer, AGI(agi://host:port/flow): the two lines of README
+    agi-unanswered         the same without Answer
+    4XX                    rings the second phone, at the address that the caller brings
     echo, milliwatt        no bot: is the bed itself sound?
 
-Two SIP headers say what a call is for: X-Bed-Server, the host:port of its AudioSocket server, and X-Bed-UUID. So one
-bed serves any number of tests, each with its own server.
+SIP headers say what a call is for: X-Bed-Server, the host:port of its AudioSocket server, X-Bed-UUID, X-Bed-Agi, the
+host:port and path of its FastAGI server, and X-Bed-Agent, the host:port of the second phone. So one bed serves any
+number of tests, each with its own servers.
 """
 
 from dataclasses import dataclass
@@ -26,11 +30,11 @@ res_pjproject res_pjsip res_pjsip_pubsub res_pjsip_session res_pjsip_sdp_rtp res
 res_pjsip_authenticator_digest res_pjsip_endpoint_identifier_anonymous res_pjsip_dtmf_info
 res_pjsip_header_funcs res_pjsip_rfc3326
 chan_pjsip res_rtp_asterisk
-res_audiosocket app_audiosocket chan_audiosocket
-pbx_config app_dial app_echo app_exec app_milliwatt app_stack app_userevent
-func_channel func_logic func_uuid
-bridge_simple
-codec_ulaw codec_alaw codec_a_mu codec_resample
+res_audiosocket app_audiosocket chan_audiosocket res_speech res_agi
+pbx_config app_dial app_echo app_exec app_milliwatt app_senddtmf app_stack app_userevent
+func_callerid func_channel func_curl func_dialplan func_logic func_uri func_uuid res_curl
+bridge_simple res_clioriginate
+codec_ulaw codec_alaw codec_a_mu codec_g722 codec_resample
 """.split()
 
 # UserEvent lines show on the AMI how far each call went: enter, then back (AudioSocket or Dial returned and the
@@ -58,20 +62,35 @@ exten => _a[n]swered-cha[n]-.,1,Gosub(bed-sub,prepare,1)
  same => n,Dial(AudioSocket/${SERVER}/${UUID}/c(${EXTEN:14}),,g)
  same => n,Goto(bed-back,s,1)
 
+exten => agi,1,Gosub(bed-sub,prepare,1)
+ same => n,Answer()
+ same => n,AGI(agi://${AGI},bed=${UUID})
+ same => n,Goto(bed-back,s,1)
+exten => agi-unanswered,1,Gosub(bed-sub,prepare,1)
+ same => n,AGI(agi://${AGI},bed=${UUID})
+ same => n,Goto(bed-back,s,1)
+exten => _4XX,1,Dial(PJSIP/anonymous/sip:agent@${AGENT})
+
 exten => echo,1,Answer()
  same => n,Echo()
 exten => milliwatt,1,Answer()
  same => n,Milliwatt()
-exten => h,1,UserEvent(Bed,Step: gone,UUID: ${UUID},Cause: ${HANGUPCAUSE},DialStatus: ${DIALSTATUS})
+exten => h,1,UserEvent(Bed,Step: gone,UUID: ${UUID},Cause: ${HANGUPCAUSE},DialStatus: ${DIALSTATUS},Result: ${VOICEBOT_RESULT},Code: ${VOICEBOT_CODE},Topic: ${VOICEBOT_TOPIC})
+
+[voicebot-whisper]
+exten => s,1,AudioSocket(${ARG1},${ARG2})
+ same => n,Return()
 
 [bed-back]
-exten => s,1,UserEvent(Bed,Step: back,UUID: ${UUID},TryStatus: ${TRYSTATUS},DialStatus: ${DIALSTATUS})
+exten => s,1,UserEvent(Bed,Step: back,UUID: ${UUID},TryStatus: ${TRYSTATUS},DialStatus: ${DIALSTATUS},AgiStatus: ${AGISTATUS},Result: ${VOICEBOT_RESULT},Code: ${VOICEBOT_CODE},Topic: ${VOICEBOT_TOPIC})
  same => n,Hangup()
-exten => h,1,UserEvent(Bed,Step: gone,UUID: ${UUID},Cause: ${HANGUPCAUSE},DialStatus: ${DIALSTATUS})
+exten => h,1,UserEvent(Bed,Step: gone,UUID: ${UUID},Cause: ${HANGUPCAUSE},DialStatus: ${DIALSTATUS},Result: ${VOICEBOT_RESULT})
 
 [bed-sub]
 exten => prepare,1,Set(SERVER=${PJSIP_HEADER(read,X-Bed-Server)})
  same => n,Set(UUID=${PJSIP_HEADER(read,X-Bed-UUID)})
+ same => n,Set(AGI=${PJSIP_HEADER(read,X-Bed-Agi)})
+ same => n,Set(__AGENT=${PJSIP_HEADER(read,X-Bed-Agent)})
  same => n,ExecIf($["${UUID}" = ""]?Set(UUID=${UUID()}))
  same => n,UserEvent(Bed,Step: enter,UUID: ${UUID},Exten: ${EXTEN})
  same => n,Return()
@@ -153,8 +172,12 @@ displayconnects = no
 [{AMI_USER}]
 secret = {AMI_SECRET}
 read = system,user
-write = command
+write = command,originate,call,system
 writetimeout = 5000
+; what README asks for, and no more
+[voicebot]
+secret = voicebot
+write = reporting,call
 """
 
 
@@ -173,7 +196,7 @@ type = endpoint
 transport = udp
 context = bed
 disallow = all
-allow = ulaw,alaw,slin16
+allow = ulaw,alaw,g722,slin,slin12,slin16,slin24,slin32,slin44,slin48,slin96,slin192
 dtmf_mode = rfc4733
 direct_media = no
 rtp_symmetric = yes

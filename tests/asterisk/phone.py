@@ -1,4 +1,5 @@
-"""A SIP phone on loopback that calls through the bed: it speaks, presses keys, listens, and times every packet.
+"""A SIP phone on loopback that calls through the bed, or is called: it speaks, presses keys, listens, and times every
+packet.
 
     phone = Phone(codec="slin16")
     phone.say("yes.wav", at_s=2.0)
@@ -12,6 +13,13 @@ or step by step, from any thread:
     phone.press("1")
     report = phone.join()
 
+and one that is called:
+
+    agent = Phone()
+    address = agent.wait_for_call(ring_s=0.5)       # for Dial(PJSIP/anonymous/sip:agent@HOST:PORT)
+    agent.wait_answered()
+    agent.say(samples)
+
 Knows sockets and the clock; the texts are in sip.py, the audio in rtp.py. Must not know the voicebot.
 """
 
@@ -20,7 +28,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -32,8 +40,21 @@ import numpy as np
 import soundfile
 import soxr
 
-from .rtp import CODECS, LOUD, Incoming, Outgoing, Packet, Samples
-from .sip import Address, Dialog, Message
+from .rtp import (
+    CODECS,
+    GOOD,
+    KEY_GAP_S,
+    KEY_S,
+    LOUD,
+    PACKET_S,
+    Conditions,
+    Incoming,
+    Network,
+    Outgoing,
+    Packet,
+    Samples,
+)
+from .sip import Address, Dialog, Message, media
 
 ANSWER_LIMIT_S = 10.0
 CALL_LIMIT_S = 120.0
@@ -50,6 +71,8 @@ class Report:
     """On time.monotonic(), which all processes of the machine share."""
     setup_s: float | None
     """INVITE to answer."""
+    called_by: str
+    """The header From of the INVITE that came to us, or ''."""
     ended_by_us: bool
     ended_s: float | None
     bye_reason: str
@@ -108,18 +131,21 @@ def read_audio(path: Path | str, rate_hz: int) -> Samples:
 
 
 class Phone:
-    """A caller; good for one call."""
+    """Good for one call."""
 
-    def __init__(self, codec: str = "ulaw") -> None:
+    def __init__(self, codec: str = "ulaw", conditions: Conditions = GOOD) -> None:
         self.rate_hz = CODECS[codec].rate_hz
         self._codec = CODECS[codec]
-        self._outgoing = Outgoing(self._codec)
+        self._conditions = conditions
+        self._outgoing = Outgoing(self._codec, conditions)
+        self._network = Network(conditions)
         self._incoming = Incoming(self._codec)
+        self._answered = threading.Event()
         self._answered_at_s: float | None = None
         self._setup_s: float | None = None
         self._ended_s: float | None = None
         self._ended_by_us = False
-        self._failed = self._bye_reason = ""
+        self._failed = self._bye_reason = self._called_by = ""
         self._attended_s = float("-inf")  # what came before is no answer to what we said last
         self._hang_up_s = CALL_LIMIT_S
         self._thread: threading.Thread | None = None
@@ -146,11 +172,32 @@ class Phone:
     ) -> None:
         """Call and return once the call is answered, or has failed."""
         self._hang_up_s = hang_up_s
-        answered = threading.Event()
-        arguments = (server, exten, headers or {}, answered)
-        self._thread = threading.Thread(target=self._run, args=arguments, name="phone", daemon=True)
-        self._thread.start()
-        answered.wait()
+
+        def connect(sip: socket.socket, sdp: str) -> tuple[Dialog, Address]:
+            sip.connect(server)
+            dialog = Dialog(sip.getsockname(), server, exten, sdp)
+            return dialog, self._invite(sip, dialog, headers or {})
+
+        self._start(connect)
+        self._answered.wait()
+
+    def wait_for_call(
+        self, *, ring_s: float = 0.0, refusal: str = "", hang_up_s: float = CALL_LIMIT_S
+    ) -> Address:
+        """Be called, once, within `CALL_LIMIT_S`; returns at once, with the address to call.
+
+        Args:
+            ring_s: Answer so long after the INVITE; one who gives up before is let go.
+            refusal: Do not answer but refuse so, e.g. `486 Busy Here`.
+            hang_up_s: Hang up so long after the answer.
+        """
+        self._hang_up_s = hang_up_s
+        return self._start(lambda sip, sdp: self._await_invite(sip, sdp, ring_s, refusal))
+
+    def wait_answered(self, limit_s: float = CALL_LIMIT_S) -> bool:
+        """Wait until there is a call; False: it has failed, or there is none within the limit."""
+        self._answered.wait(limit_s)
+        return self._answered_at_s is not None
 
     def say(self, what: Path | str | Samples, at_s: float | None = None) -> float:
         """Say a sound file, or samples at our rate, at that time or now; returns when it begins."""
@@ -158,10 +205,16 @@ class Phone:
         self._attended_s = self._now_s()
         return self._outgoing.say(samples, at_s)
 
-    def press(self, keys: str, at_s: float | None = None) -> float:
-        """Press keys, 100 ms each and 100 ms apart, from that time on or now; returns when the last goes down."""
+    def press(
+        self, keys: str, at_s: float | None = None, held_s: float = KEY_S, gap_s: float = KEY_GAP_S
+    ) -> float:
+        """Press keys one after the other, from that time on or now; returns when the last goes down."""
         self._attended_s = self._now_s()
-        return self._outgoing.press(keys, at_s)
+        return self._outgoing.press(keys, at_s, held_s, gap_s)
+
+    def mute(self, for_s: float, at_s: float | None = None) -> None:
+        """Send no audio at all from that time on or from now, for so long."""
+        self._outgoing.mute(at_s, for_s)
 
     def listen(self, quiet_s: float = 0.7, limit_s: float = 30.0) -> float:
         """Wait until the other side has spoken, since we last spoke, pressed or listened, and is quiet again.
@@ -183,7 +236,7 @@ class Phone:
         raise TimeoutError(f"the other side did not speak and fall silent: {why}")
 
     def hang_up(self) -> None:
-        """End the call within 20 ms; `join` has the report."""
+        """End the call within 20 ms, or stop waiting for one; `join` has the report."""
         self._hang_up_s = 0.0
 
     def join(self) -> Report:
@@ -194,6 +247,7 @@ class Phone:
             failed=self._failed,
             answered_at_s=self._answered_at_s,
             setup_s=self._setup_s,
+            called_by=self._called_by,
             ended_by_us=self._ended_by_us,
             ended_s=self._ended_s,
             bye_reason=self._bye_reason,
@@ -208,27 +262,36 @@ class Phone:
     def _now_s(self) -> float:
         return 0.0 if self._answered_at_s is None else time.monotonic() - self._answered_at_s
 
+    def _start(
+        self, connect: Callable[[socket.socket, str], tuple[Dialog, Address] | None]
+    ) -> Address:
+        sip, rtp = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        for sock in (sip, rtp):
+            sock.bind(("127.0.0.1", 0))
+        here: Address = sip.getsockname()
+        arguments = (sip, rtp, connect)
+        self._thread = threading.Thread(target=self._run, args=arguments, name="phone", daemon=True)
+        self._thread.start()
+        return here
+
     # What follows runs in the phone's own thread.
 
     def _run(
-        self, server: Address, exten: str, headers: Mapping[str, str], answered: threading.Event
+        self,
+        sip: socket.socket,
+        rtp: socket.socket,
+        connect: Callable[[socket.socket, str], tuple[Dialog, Address] | None],
     ) -> None:
-        with (
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sip,
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as rtp,
-        ):
-            sip.bind(("127.0.0.1", 0))
-            rtp.bind(("127.0.0.1", 0))
-            sip.connect(server)
-            dialog = Dialog(sip.getsockname(), server, exten, self._codec, rtp.getsockname()[1])
+        with sip, rtp:
+            sdp = media(rtp.getsockname(), self._codec, self._conditions.ptime_ms)
             try:
-                media = self._invite(sip, dialog, headers)
-                answered.set()
-                self._talk(sip, rtp, dialog, media)
+                if connected := connect(sip, sdp):
+                    self._answered.set()
+                    self._talk(sip, rtp, *connected)
             except (OSError, ValueError) as error:  # no answer, a refusal, or nothing we can read
                 self._failed = str(error)
             finally:
-                answered.set()
+                self._answered.set()
 
     def _invite(self, sip: socket.socket, dialog: Dialog, headers: Mapping[str, str]) -> Address:
         """Call; returns where the other side wants our audio."""
@@ -236,7 +299,7 @@ class Phone:
         sip.settimeout(ANSWER_LIMIT_S)
         sip.send(dialog.invite(headers).encode())
         while True:
-            message = Message(sip.recv(65536).decode("utf-8", "replace"))
+            message = _received(sip)
             if message.method == "INVITE" and (message.status or 0) >= 200:
                 break
         answered_at_s = time.monotonic()
@@ -247,7 +310,47 @@ class Phone:
         self._answered_at_s = answered_at_s
         return message.media_address()
 
-    def _talk(self, sip: socket.socket, rtp: socket.socket, dialog: Dialog, media: Address) -> None:
+    def _await_invite(
+        self, sip: socket.socket, sdp: str, ring_s: float, refusal: str
+    ) -> tuple[Dialog, Address] | None:
+        """Be called; None if it came to no call."""
+        self._wait_called(sip)
+        data, peer = sip.recvfrom(65536)
+        sip.connect(peer)
+        invite = Message(data.decode("utf-8", "replace"))
+        self._called_by = invite.header("From")
+        dialog = Dialog.called(sip.getsockname(), invite, sdp)
+        sip.send(dialog.reply(invite, "180 Ringing").encode())
+        if self._given_up(sip, dialog, ring_s):
+            self._failed = "given up"
+            sip.send(dialog.reply(invite, "487 Request Terminated").encode())
+            return None
+        if refusal:
+            self._failed = refusal
+            sip.send(dialog.reply(invite, refusal).encode())
+            return None
+        self._answered_at_s = time.monotonic()
+        sip.send(dialog.ok(invite).encode())
+        return dialog, invite.media_address()
+
+    def _wait_called(self, sip: socket.socket) -> None:
+        end_s = time.monotonic() + CALL_LIMIT_S
+        while not select.select([sip], [], [], PACKET_S)[0]:
+            if not self._hang_up_s or time.monotonic() > end_s:
+                raise ValueError("not called")
+
+    def _given_up(self, sip: socket.socket, dialog: Dialog, ring_s: float) -> bool:
+        """Ring; whether the caller gives up meanwhile."""
+        end_s = time.monotonic() + ring_s
+        while (left_s := end_s - time.monotonic()) > 0:
+            if select.select([sip], [], [], left_s)[0]:
+                message = _received(sip)
+                if message.method == "CANCEL":
+                    sip.send(dialog.ok(message).encode())
+                    return True
+        return False
+
+    def _talk(self, sip: socket.socket, rtp: socket.socket, dialog: Dialog, there: Address) -> None:
         while self._ended_s is None:
             now_s = self._now_s()
             if now_s >= self._hang_up_s:
@@ -257,9 +360,11 @@ class Phone:
                 return
             while self._outgoing.due_s <= now_s:
                 for packet in self._outgoing.next_packets():
-                    rtp.sendto(packet, media)
-            wait_s = max(0.0, self._outgoing.due_s - self._now_s())
-            ready, _, _ = select.select([sip, rtp], [], [], wait_s)
+                    self._network.put(packet, now_s)
+            for packet in self._network.arrived(now_s):
+                rtp.sendto(packet, there)
+            next_s = min(self._outgoing.due_s, self._network.next_s)
+            ready, _, _ = select.select([sip, rtp], [], [], max(0.0, next_s - self._now_s()))
             if rtp in ready:
                 self._incoming.take(rtp.recv(65536), self._now_s())
             if sip in ready:
@@ -267,7 +372,7 @@ class Phone:
 
     def _answer(self, sip: socket.socket, rtp: socket.socket, dialog: Dialog) -> None:
         """One message within the call."""
-        message = Message(sip.recv(65536).decode("utf-8", "replace"))
+        message = _received(sip)
         if message.status is not None:
             if message.method == "INVITE":  # our ACK was lost
                 sip.send(dialog.ack(message).encode())
@@ -280,3 +385,7 @@ class Phone:
                 self._incoming.take(rtp.recv(65536), self._now_s())
             self._ended_s = self._now_s()
         sip.send(dialog.ok(message).encode())
+
+
+def _received(sip: socket.socket) -> Message:
+    return Message(sip.recv(65536).decode("utf-8", "replace"))

@@ -1,11 +1,14 @@
 """The phone's media: what it says and presses as RTP packets, and what the packets that come in amount to.
 
-Knows RTP, RFC 4733 keys and the codecs; has no socket and no clock: the caller says which 20 ms it is. G.711 is
-written anew here, from the codes' definition, so that a mistake in the voicebot's tables would be heard.
+Knows RTP, RFC 4733 keys, the codecs and what a bad line does to packets; has no socket and no clock: the caller says
+what time it is. G.711 is written anew here, from the codes' definition, so that a mistake in the voicebot's tables
+would be heard.
 
 Samples are int16 arrays, mono. Times are seconds since the call was answered.
 """
 
+import heapq
+import math
 import random
 import struct
 import threading
@@ -17,11 +20,13 @@ from numpy.typing import NDArray
 Samples = NDArray[np.int16]
 
 PACKET_S = 0.02
+"""From a key's packet to its next, and from audio to audio unless the conditions say otherwise."""
 EVENTS_TYPE = 101
 """Payload type of keys."""
 KEYS = "0123456789*#ABCD"
 KEY_PACKETS, KEY_GAP_PACKETS = 6, 5
 """A key is 100 ms from its first packet to its last: Asterisk would stretch it below 80 ms. Then 100 ms without."""
+KEY_S, KEY_GAP_S = (KEY_PACKETS - 1) * PACKET_S, KEY_GAP_PACKETS * PACKET_S
 LOUD = 500
 """A sample beyond this is heard: -36 dBFS."""
 ANEW_S = 60.0
@@ -74,27 +79,59 @@ class Codec:
         return self._values[np.frombuffer(payload, np.uint8)]
 
 
+RATES = {
+    "slin": 8000, "slin12": 12000, "slin16": 16000, "slin24": 24000, "slin32": 32000,
+    "slin44": 44100, "slin48": 48000, "slin96": 96000, "slin192": 192000,
+}  # fmt: skip
+"""Asterisk's names for linear audio, and their rates in Hz."""
+
 CODECS = {
     "ulaw": Codec(0, "PCMU/8000", [_ulaw_value(code) for code in range(256)]),
     "alaw": Codec(8, "PCMA/8000", [_alaw_value(code) for code in range(256)]),
-    "slin16": Codec(119, "L16/16000"),
+    # Its codes as they are, one "sample" each: who has some can send them, and what comes can be kept.
+    "g722": Codec(9, "G722/8000", list(range(256))),
+    **{name: Codec(110 + n, f"L16/{rate_hz}") for n, (name, rate_hz) in enumerate(RATES.items())},
 }
 
 
-class Outgoing:
-    """What the phone says and presses, on a timeline of 20 ms packets; silence in between.
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What the caller's phone and line are like."""
 
-    `say` and `press` may be called from any thread, before the call or in it.
+    ptime_ms: int = 20
+    """Audio in a packet; a multiple of 10."""
+    loss: float = 0.0
+    """The share of all packets, keys' too, that never arrive."""
+    jitter_s: float = 0.0
+    """Each packet is late by up to this, so that they overtake one another."""
+    suppresses_silence: bool = False
+    """It sends nothing while there is nothing but digital silence to send."""
+
+
+GOOD = Conditions()
+
+
+class Outgoing:
+    """What the phone says and presses, on a timeline of ticks; silence in between.
+
+    `say`, `press` and `mute` may be called from any thread, before the call or in it.
     """
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, codec: Codec, conditions: Conditions = GOOD) -> None:
         self.keys_sent: list[tuple[str, float]] = []
         """Each key and when it went down."""
         self._codec = codec
-        self._step = round(codec.rate_hz * PACKET_S)
+        self._suppresses_silence = conditions.suppresses_silence
+        tick_ms = math.gcd(conditions.ptime_ms, round(1000 * PACKET_S))
+        self._tick_s = tick_ms / 1000
+        self._packet_ticks = conditions.ptime_ms // tick_ms
+        self._key_ticks = round(1000 * PACKET_S) // tick_ms
+        self._step = round(codec.rate_hz * self._tick_s)
         self._clips: list[tuple[int, Samples]] = []  # first sample, samples
-        self._keys: list[tuple[int, str]] = []  # first packet, key
-        self._packet = 0
+        self._keys: list[_Key] = []
+        self._mutes: list[tuple[int, int]] = []  # first tick, tick after the last
+        self._tick = 0
+        self._pausing = True
         self._sequence = random.getrandbits(15)
         self._base = random.getrandbits(31)
         self._source = random.getrandbits(32)
@@ -102,56 +139,79 @@ class Outgoing:
 
     @property
     def due_s(self) -> float:
-        """When the next packet is due."""
-        return self._packet * PACKET_S
+        """When the next packets are due."""
+        return self._tick * self._tick_s
 
     def say(self, samples: Samples, at_s: float | None) -> float:
         """Say this at that time, or now; returns when it begins."""
         with self._lock:
-            first = self._packet * self._step
+            next_packet = -(-self._tick // self._packet_ticks) * self._packet_ticks
+            first = next_packet * self._step
             if at_s is not None:
                 first = max(first, round(at_s * self._codec.rate_hz))
             self._clips.append((first, samples))
             return first / self._codec.rate_hz
 
-    def press(self, keys: str, at_s: float | None) -> float:
+    def press(self, keys: str, at_s: float | None, held_s: float, gap_s: float) -> float:
         """Press these one after the other, from that time on or from now, after those already under way.
 
         Returns:
             When the last of them goes down.
         """
         with self._lock:
-            first = self._packet if at_s is None else max(self._packet, round(at_s / PACKET_S))
-            pace = KEY_PACKETS + KEY_GAP_PACKETS
+            first = self._tick if at_s is None else max(self._tick, self._ticks(at_s))
             for key in keys.upper():
                 if self._keys:
-                    first = max(first, self._keys[-1][0] + pace)
-                self._keys.append((first, key))
-            return first * PACKET_S
+                    first = max(first, self._keys[-1].free)
+                packets = round(held_s / PACKET_S) + 1
+                free = first + packets * self._key_ticks + self._ticks(gap_s)
+                self._keys.append(_Key(key, first, packets, free))
+            return first * self._tick_s
+
+    def mute(self, at_s: float | None, for_s: float) -> None:
+        """Send no audio from that time on or from now, for so long."""
+        with self._lock:
+            first = self._tick if at_s is None else self._ticks(at_s)
+            self._mutes.append((first, first + self._ticks(for_s)))
 
     def next_packets(self) -> list[bytes]:
-        """What goes out now: one packet, or three at the end of a key, as RFC 4733 asks."""
+        """What goes out now: a packet, or three at the end of a key, as RFC 4733 asks, or none."""
         with self._lock:
-            packet, self._packet = self._packet, self._packet + 1
-            held = (key for key in self._keys if key[0] <= packet < key[0] + KEY_PACKETS)
+            tick, self._tick = self._tick, self._tick + 1
+            held = (
+                key for key in self._keys if 0 <= tick - key.first < key.packets * self._key_ticks
+            )
             if key := next(held, None):
-                return self._key_packets(packet, *key)
-            payload = self._codec.encode(self._samples(packet * self._step))
-            return [self._rtp(packet == 0, self._codec.payload_type, packet * self._step, payload)]
+                at, between = divmod(tick - key.first, self._key_ticks)
+                return [] if between else self._key_packets(key, at + 1)
+            return [] if tick % self._packet_ticks else self._audio(tick)
 
-    def _key_packets(self, packet: int, first: int, key: str) -> list[bytes]:
-        count = packet - first + 1
+    def _ticks(self, time_s: float) -> int:
+        return round(time_s / self._tick_s)
+
+    def _audio(self, tick: int) -> list[bytes]:
+        samples = self._samples(tick * self._step, self._packet_ticks * self._step)
+        muted = any(first <= tick < after for first, after in self._mutes)
+        if muted or (self._suppresses_silence and not samples.any()):
+            self._pausing = True
+            return []
+        marker, self._pausing = self._pausing, False
+        payload = self._codec.encode(samples)
+        return [self._rtp(marker, self._codec.payload_type, tick * self._step, payload)]
+
+    def _key_packets(self, key: "_Key", count: int) -> list[bytes]:
         if count == 1:
-            self.keys_sent.append((key, packet * PACKET_S))
-        end = count == KEY_PACKETS
-        event = struct.pack(">BBH", KEYS.index(key), 0x80 * end | 10, count * self._step)
-        stamp = first * self._step
+            self.keys_sent.append((key.name, key.first * self._tick_s))
+        end = count == key.packets
+        length = count * self._key_ticks * self._step
+        event = struct.pack(">BBH", KEYS.index(key.name), 0x80 * end | 10, min(length, 0xFFFF))
+        stamp = key.first * self._step
         return [self._rtp(count == 1, EVENTS_TYPE, stamp, event) for _ in range(3 if end else 1)]
 
-    def _samples(self, at: int) -> Samples:
-        out = np.zeros(self._step, np.int32)
+    def _samples(self, at: int, count: int) -> Samples:
+        out = np.zeros(count, np.int32)
         for first, samples in self._clips:
-            start, stop = max(at, first), min(at + self._step, first + len(samples))
+            start, stop = max(at, first), min(at + count, first + len(samples))
             if start < stop:
                 out[start - at : stop - at] += samples[start - first : stop - first]
         return np.clip(out, -32768, 32767).astype(np.int16)
@@ -161,6 +221,45 @@ class Outgoing:
         stamp = self._base + stamp & 0xFFFFFFFF
         second = 0x80 * marker | payload_type
         return _HEADER.pack(0x80, second, self._sequence, stamp, self._source) + payload
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    name: str
+    first: int
+    """The tick at which it goes down."""
+    packets: int
+    free: int
+    """The first tick at which the next may go down."""
+
+
+class Network:
+    """What happens to packets on their way: some are lost, some are late, and so they overtake one another."""
+
+    def __init__(self, conditions: Conditions) -> None:
+        self._loss, self._jitter_s = conditions.loss, conditions.jitter_s
+        self._chance = random.Random(1)  # the same losses each time
+        self._under_way: list[tuple[float, int, bytes]] = []  # when it arrives, order, packet
+        self._count = 0
+
+    @property
+    def next_s(self) -> float:
+        """When the next of those under way arrives; infinite when none is."""
+        return self._under_way[0][0] if self._under_way else math.inf
+
+    def put(self, packet: bytes, now_s: float) -> None:
+        """It leaves the phone."""
+        if self._chance.random() >= self._loss:
+            self._count += 1
+            at_s = now_s + self._chance.random() * self._jitter_s
+            heapq.heappush(self._under_way, (at_s, self._count, packet))
+
+    def arrived(self, now_s: float) -> list[bytes]:
+        """What arrives by now, in that order."""
+        out: list[bytes] = []
+        while self.next_s <= now_s:
+            out.append(heapq.heappop(self._under_way)[2])
+        return out
 
 
 @dataclass(frozen=True, slots=True)

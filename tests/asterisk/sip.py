@@ -1,4 +1,4 @@
-"""The phone's signalling as text: what a caller writes, and what it reads out of an answer.
+"""The phone's signalling as text: what one who calls or is called writes, and what it reads out of a message.
 
 Knows SIP over UDP as far as one plain call needs it: INVITE, ACK, BYE, no authentication. Has no socket and no clock.
 """
@@ -6,6 +6,7 @@ Knows SIP over UDP as far as one plain call needs it: INVITE, ACK, BYE, no authe
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 from uuid import uuid4
 
 from .rtp import EVENTS_TYPE, Codec
@@ -50,18 +51,43 @@ class Message:
 
 
 class Dialog:
-    """The texts of one outgoing call."""
+    """The texts of one call."""
 
     def __init__(
-        self, here: Address, server: Address, exten: str, codec: Codec, rtp_port: int
+        self, here: Address, server: Address, exten: str, sdp: str, number: str = "1000"
     ) -> None:
+        """Call out.
+
+        Args:
+            here: Of our SIP socket.
+            sdp: What our media are; see `media`.
+            number: Our own.
+        """
         self._here = "{}:{}".format(*here)
+        self._user = number
         self._target = "sip:{}@{}:{}".format(exten, *server)
-        self._from = f'"Test Caller" <sip:1000@{self._here}>;tag={uuid4().hex[:10]}'
+        self._tag = uuid4().hex[:10]
+        self._from = f'"Test Caller" <sip:{number}@{self._here}>;tag={self._tag}'
         self._to = f"<{self._target}>"
         self._call_id = uuid4().hex
         self._branch = _branch()
-        self._sdp = _sdp(here[0], codec, rtp_port)
+        self._sdp = sdp
+
+    @classmethod
+    def called(cls, here: Address, invite: Message, sdp: str) -> Self:
+        """Somebody calls us with this INVITE."""
+        dialog = cls(here, here, "", sdp, "agent")
+        dialog._call_id = invite.header("Call-ID")
+        # From here on the roles of From and To are the other way round.
+        dialog._from = f"{invite.header('To')};tag={dialog._tag}"
+        dialog._to = invite.header("From")
+        dialog._take_contact(invite)
+        return dialog
+
+    @property
+    def call_id(self) -> str:
+        """What all its messages have in common."""
+        return self._call_id
 
     def invite(self, headers: Mapping[str, str]) -> str:
         """The first request, with headers of our own."""
@@ -72,8 +98,7 @@ class Dialog:
         self._to = answer.header("To")
         refused = (answer.status or 0) >= 300
         text = self._request("ACK", 1, self._branch if refused else _branch())
-        if contact := re.search(r"<([^>]+)>", answer.header("Contact")):
-            self._target = contact[1]
+        self._take_contact(answer)
         return text
 
     def bye(self) -> str:
@@ -81,15 +106,25 @@ class Dialog:
         return self._request("BYE", 2, _branch())
 
     def ok(self, request: Message) -> str:
-        """200 OK to whatever is asked within the call."""
+        """200 OK to whatever is asked: with our media, if it is an INVITE."""
+        return self.reply(request, "200 OK", self._sdp if request.method == "INVITE" else "")
+
+    def reply(self, request: Message, status: str, body: str = "") -> str:
+        """Any answer, such as `180 Ringing`."""
         keep = re.findall(
-            r"^(?:Via|From|To|Call-ID|CSeq|Record-Route):.*$",
+            r"^(?:Via|From|Call-ID|CSeq|Record-Route):.*$",
             request.text,
             re.MULTILINE | re.IGNORECASE,
         )
-        lines = ["SIP/2.0 200 OK", *(line.rstrip("\r") for line in keep)]
-        lines.append(f"Contact: <sip:1000@{self._here}>")
-        return _whole(lines, self._sdp if request.method == "INVITE" else "")
+        to = request.header("To")
+        lines = [f"SIP/2.0 {status}", *(line.rstrip("\r") for line in keep)]
+        lines.append(f"To: {to}" if ";tag=" in to else f"To: {to};tag={self._tag}")
+        lines.append(f"Contact: <sip:{self._user}@{self._here}>")
+        return _whole(lines, body)
+
+    def _take_contact(self, message: Message) -> None:
+        if contact := re.search(r"<([^>]+)>", message.header("Contact")):
+            self._target = contact[1]
 
     def _request(
         self,
@@ -107,22 +142,15 @@ class Dialog:
             f"To: {self._to}",
             f"Call-ID: {self._call_id}",
             f"CSeq: {number} {method}",
-            f"Contact: <sip:1000@{self._here}>",
+            f"Contact: <sip:{self._user}@{self._here}>",
             *(f"{name}: {value}" for name, value in (headers or {}).items()),
         ]
         return _whole(lines, body)
 
 
-def _branch() -> str:
-    return "z9hG4bK" + uuid4().hex[:16]
-
-
-def _whole(lines: list[str], body: str) -> str:
-    kind = ["Content-Type: application/sdp"] if body else []
-    return "\r\n".join([*lines, *kind, f"Content-Length: {len(body)}", "", body])
-
-
-def _sdp(host: str, codec: Codec, port: int) -> str:
+def media(here: Address, codec: Codec, ptime_ms: int = 20) -> str:
+    """The SDP of one who takes RTP in this codec, and keys, at this address."""
+    host, port = here
     lines = [
         "v=0",
         f"o=- 1 1 IN IP4 {host}",
@@ -133,8 +161,17 @@ def _sdp(host: str, codec: Codec, port: int) -> str:
         f"a=rtpmap:{codec.payload_type} {codec.sdp_name}",
         f"a=rtpmap:{EVENTS_TYPE} telephone-event/{codec.rate_hz}",
         f"a=fmtp:{EVENTS_TYPE} 0-16",
-        "a=ptime:20",
+        f"a=ptime:{ptime_ms}",
         "a=sendrecv",
         "",
     ]
     return "\r\n".join(lines)
+
+
+def _branch() -> str:
+    return "z9hG4bK" + uuid4().hex[:16]
+
+
+def _whole(lines: list[str], body: str) -> str:
+    kind = ["Content-Type: application/sdp"] if body else []
+    return "\r\n".join([*lines, *kind, f"Content-Length: {len(body)}", "", body])

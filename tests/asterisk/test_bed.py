@@ -8,7 +8,7 @@ import pytest
 
 from .bed import Bed
 from .phone import Phone, bot_headers
-from .rtp import CODECS, Samples
+from .rtp import Samples
 
 pytestmark = pytest.mark.asterisk
 
@@ -19,7 +19,7 @@ def chirp(rate_hz: int) -> Samples:
     return np.round(8000 * np.sin(2 * np.pi * (300 + 1000 * at_s) * at_s)).astype(np.int16)
 
 
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", ["ulaw", "alaw", "slin16"])
 def test_the_phone_hears_itself_and_its_keys(bed: Bed, codec: str) -> None:
     phone = Phone(codec)
     said = chirp(phone.rate_hz)

@@ -6,7 +6,7 @@ The peer sends what Asterisk would and keeps every frame it gets with its virtua
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,9 @@ import trio.testing
 from numpy.typing import NDArray
 
 from voicebot.call.asker import Answer, RequestFailed
-from voicebot.call.call import Call, Services
+from voicebot.call.call import Call
+from voicebot.call.ending import Ending
+from voicebot.call.services import Connected, MakeLine, Services, Switched
 from voicebot.flow import events as ev
 from voicebot.flow.check import checked_flow
 from voicebot.flow.dialog import CallInfo
@@ -245,13 +247,22 @@ class Exchange:
     """Connects callers, or says why not."""
 
     def __init__(self) -> None:
-        self.reason: str | None = None
+        self.switched: Switched = Connected()
+        self.puts_down = False
         self.transfers: list[ev.Transfer] = []
+        self.endings: list[Ending] = []
 
-    async def transfer(self, transfer: ev.Transfer) -> str | None:
+    async def transfer(
+        self, transfer: ev.Transfer, put_down: Callable[[], Awaitable[None]]
+    ) -> Switched:
         self.transfers.append(transfer)
+        if self.puts_down:
+            await put_down()
         await trio.sleep(2)
-        return self.reason
+        return self.switched
+
+    async def ending(self, ending: Ending) -> None:
+        self.endings.append(ending)
 
 
 class Notes:
@@ -277,6 +288,24 @@ class Notes:
         return [event for event in self.events if isinstance(event, kind)]
 
 
+def leg_of(sock: socket.socket) -> MakeLine:
+    """A leg that has said who it is."""
+
+    def make_line(source: Playback, ear: CallerEar, on_event: Callable[[LineEvent], None]) -> Line:
+        return Line(
+            sock,
+            UUID(int=1),
+            decoder=Decoder(),
+            source=source,
+            ear=ear,
+            on_event=on_event,
+            rate_hz=None,
+            now_s=trio.current_time(),
+        )
+
+    return make_line
+
+
 class Bed:
     """One call and all that is around it."""
 
@@ -297,20 +326,7 @@ class Bed:
         self.call: Call
 
     async def run(self) -> None:
-        def make_line(
-            source: Playback, ear: CallerEar, on_event: Callable[[LineEvent], None]
-        ) -> Line:
-            return Line(
-                self.ours,
-                UUID(int=1),
-                decoder=Decoder(),
-                source=source,
-                ear=ear,
-                on_event=on_event,
-                rate_hz=None,
-                now_s=trio.current_time(),
-            )
-
+        make_line = leg_of(self.ours)
         services = Services(
             self.clock, self.ears, self.prompts, self.server, self.shelf, self.switch
         )

@@ -1,13 +1,17 @@
 """What a call does for its flow beside speaking and hearing: servers, messages, transfers."""
 
+import socket
+
 import pytest
 import structlog
 import trio
 from trio.testing import MockClock
 
-from tests.call.bed import Beds, a_call, logged
+from tests.call.bed import Beds, Peer, a_call, leg_of, logged
 from tests.hearing.test_ear import buzz
 from voicebot.call.asker import Answer, RequestFailed
+from voicebot.call.ending import Outcome
+from voicebot.call.services import Back, CallerLeft
 from voicebot.flow import events as ev
 from voicebot.line.audio import silence
 
@@ -268,13 +272,60 @@ async def test_a_transfer_that_nobody_takes_comes_back(
     beds: Beds, autojump_clock: MockClock
 ) -> None:
     bed = beds(RETURNING)
-    bed.switch.reason = "busy"
+    bed.switch.switched = Back("busy")
     with structlog.testing.capture_logs() as logs:
         async with a_call(bed):
             await trio.sleep(6)
     assert logged(logs, "call.transfer_failed") == [{"to": "400", "reason": "busy"}]
     assert {"text": "Sorry."} in logged(logs, "call.said")
     assert bed.ended == "bot hung up"
+
+
+async def test_a_transfer_that_nobody_takes_comes_back_on_another_leg(
+    beds: Beds, autojump_clock: MockClock
+) -> None:
+    bed = beds(RETURNING)
+    ours, theirs = socket.socketpair()
+    for sock in (ours, theirs):
+        sock.setblocking(False)
+    bed.switch.puts_down, bed.switch.switched = True, Back("busy", leg_of(ours))
+    second = Peer(theirs, 8000)
+    async with a_call(bed) as first, trio.open_nursery() as nursery:
+        await trio.sleep(3)
+        nursery.start_soon(second.run)
+        await trio.sleep(5)
+        nursery.cancel_scope.cancel()
+    theirs.close()
+    assert first.hung_up_at is not None
+    assert second.hung_up_at is not None
+    assert second.hung_up_at - first.hung_up_at > 2
+    assert bed.ended == "bot hung up"
+    assert bed.call.stats.frames_out == sum(len(peer.got) for peer in (first, second))
+    [ending] = bed.switch.endings
+    assert ending.outcome is Outcome.HANGUP
+
+
+async def test_the_switch_hears_of_the_end_before_the_leg_is_hung_up(
+    beds: Beds, autojump_clock: MockClock
+) -> None:
+    bed = beds(TRANSFER)
+    async with a_call(bed):
+        await trio.sleep(8)
+    [ending] = bed.switch.endings
+    assert (ending.outcome, dict(ending.results)) == (Outcome.TRANSFER, {"topic": "sales"})
+    assert ending.transfer == bed.switch.transfers[0]
+
+
+async def test_who_hangs_up_while_nobody_serves_his_leg(
+    beds: Beds, autojump_clock: MockClock
+) -> None:
+    bed = beds(RETURNING)
+    bed.switch.puts_down, bed.switch.switched = True, CallerLeft()
+    async with a_call(bed):
+        await trio.sleep(6)
+    assert bed.ended == "caller hung up"
+    assert len(bed.notes.of(ev.CallerLeft)) == 1
+    assert bed.switch.endings[0].outcome is Outcome.CALLER_HUNG_UP
 
 
 async def test_who_hangs_up_while_he_is_being_connected(

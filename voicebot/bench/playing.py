@@ -19,7 +19,8 @@ from voicebot.bench.caller import Caller, Watch, spoken_by
 from voicebot.bench.plays import Play, Result
 from voicebot.bench.questions import call_about, flow_with, meant, same
 from voicebot.call.asker import RequestFailed
-from voicebot.call.call import Call, Services
+from voicebot.call.call import Call
+from voicebot.call.services import Services
 from voicebot.flow import events as ev
 from voicebot.hearing.vad import WEBRTC, MakeVerifier, verifier
 from voicebot.rehearsal.connection import Connection

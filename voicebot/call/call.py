@@ -11,19 +11,21 @@ writing a file, waiting) is a task of the nursery that puts its result into the 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, replace
 from functools import partial
 from typing import Any, Final, assert_never
 
+import structlog
 import trio
 
 from voicebot.call import items
 from voicebot.call.asker import Answer, RequestFailed
+from voicebot.call.ending import Ending, Outcome
 from voicebot.call.floor import Floor
 from voicebot.call.log import CallLog, Witness, in_ms, scrubbed, shown_url
 from voicebot.call.message import Messages
-from voicebot.call.services import LeaveToDialplan, Services, Switch
+from voicebot.call.services import Back, CallerLeft, MakeLine, Services
 from voicebot.call.turn import Waterfall
 from voicebot.flow import bands
 from voicebot.flow import events as ev
@@ -34,16 +36,18 @@ from voicebot.flow.spoken import markup
 from voicebot.hearing.ear import CallerEar, Utterance
 from voicebot.hearing.endpoint import MAX_LENGTH, NO_WORDS, Patience
 from voicebot.hearing.transcribing import transcribe
-from voicebot.line.line import Ended, KeyPressed, Line, LineEvent, RateChanged
+from voicebot.line.line import Ended, KeyPressed, LineStats, RateChanged
 from voicebot.speaking.mouth import Mouth
 from voicebot.speaking.playback import Playback
 
-__all__ = ["Call", "LeaveToDialplan", "Services", "Switch", "Witness"]
+log = structlog.get_logger()
 
 KEYS_WAITING: Final = 200
 """More than any person presses while the call is busy; of a flood the rest is dropped."""
 FAR_BUFFER_S: Final = 0.2
 """What the phone's own jitter buffer may still have to play when our last frame has left."""
+LEAVE_S: Final = 1.0
+"""What the telling of the results may take; the caller hears silence meanwhile."""
 SETTLED: Final = ("understood", "missed")
 """Notes of the dialogue that say that the caller's turn is over."""
 
@@ -52,7 +56,7 @@ class Call:
     """One call from its identifier to its end.
 
     Args:
-        make_line: joins a line to this call's source, ear and events; called once, at once.
+        make_line: joins its first leg to it; called once, at once.
         witness: is told what happens.
     """
 
@@ -61,7 +65,7 @@ class Call:
         flow: Flow,
         info: CallInfo,
         services: Services,
-        make_line: Callable[[Playback, CallerEar, Callable[[LineEvent], None]], Line],
+        make_line: MakeLine,
         *,
         seed: int,
         witness: Witness | None = None,
@@ -85,6 +89,8 @@ class Call:
         verifier = services.verifier() if services.verifier is not None else None
         self._ear = CallerEar(self._on_speech, self._playback.left, verifier)
         self._line = make_line(self._playback, self._ear, self._post)
+        self._mouth.rate_hz = self._line.out_rate_hz
+        self._earlier_legs: list[LineStats] = []
         self._turn = Waterfall(self.log)
         self._messages = Messages(info.id, services.recordings, self._post, self.log)
         self._question: ev.Listen | None = None
@@ -104,6 +110,9 @@ class Call:
         """Why the caller is no longer there."""
         self._over: str | None = None
         """What the bot has ended the call with."""
+        self._outcome = Outcome.FAULT
+        """Until it has another."""
+        self._leaves_to: ev.Transfer | None = None
         self._nursery: trio.Nursery
 
     async def run(self) -> str:
@@ -119,21 +128,21 @@ class Call:
         try:
             async with trio.open_nursery() as self._nursery:
                 self._nursery.start_soon(self._mouth.make)
-                self._services.clock.add(self._line, lambda error: self._post(items.Faulted(error)))
+                self._serve_line()
                 self._tell(ev.Answered(0.0))
                 await self._take_items()
                 self._nursery.cancel_scope.cancel()
         finally:
-            self._services.clock.remove(self._line)
             with trio.CancelScope(shield=True):
-                await self._line.finish()
+                await self._take_leave()
+                await self._put_down()
             self._put.close()
         return self._gone or self._over or "?"
 
-    def end(self, reason: str) -> None:
+    def end(self, reason: str, outcome: Outcome = Outcome.CALLER_HUNG_UP) -> None:
         """End the call from outside, as if the caller had left: the flow's `on: hangup` is run."""
         if self._gone is None:
-            self._gone = reason
+            self._gone, self._outcome = reason, outcome
             self._post(items.Ending())
 
     @property
@@ -155,8 +164,21 @@ class Call:
         return self._dialog
 
     @property
-    def line(self) -> Line:
-        return self._line
+    def ending(self) -> Ending:
+        """How it ended and what came of it, once it has."""
+        secrets = self._dialog.secret_texts()
+        results = {
+            name: text
+            for name, text in self._dialog.results().items()
+            if scrubbed(text, secrets) == text
+        }
+        return Ending(self._outcome, results, self._leaves_to)
+
+    @property
+    def stats(self) -> LineStats:
+        """Of all its legs together."""
+        legs = map(astuple, (*self._earlier_legs, self._line.stats))
+        return LineStats(*map(sum, zip(*legs, strict=True)))
 
     def secret_texts(self) -> frozenset[str]:
         """Every secret that the call holds, as text."""
@@ -183,11 +205,38 @@ class Call:
                     break
         self._tell(ev.CallerLeft(self._now()))
 
+    # Legs ---------------------------------------------------------------------------------------
+
+    def _serve_line(self) -> None:
+        self._services.clock.add(self._line, lambda error: self._post(items.Faulted(error)))
+
+    async def _put_down(self) -> None:
+        """End the leg, not the call."""
+        self._services.clock.remove(self._line)
+        await self._line.finish()
+
+    def _pick_up(self, make_line: MakeLine) -> None:
+        """Go on with another leg."""
+        self._earlier_legs.append(self._line.stats)
+        self._line = make_line(self._playback, self._ear, self._post)
+        self._mouth.rate_hz = self._line.out_rate_hz
+        self._serve_line()
+
+    async def _take_leave(self) -> None:
+        """Whoever goes on with the caller is told before the leg is hung up."""
+        with trio.move_on_after(LEAVE_S) as limit:
+            try:
+                await self._services.switch.ending(self.ending)
+            except Exception:  # whatever it is, the leg is to be hung up
+                log.exception("call.results_fault")
+        if limit.cancelled_caught:
+            log.warning("call.results_late", after_s=LEAVE_S)
+
     # From the clock: quick, and never waiting -----------------------------------------------
 
     def _post(self, item: items.Item) -> None:
         if isinstance(item, Ended) and self._gone is None:
-            self._gone = item.reason
+            self._gone, self._outcome = item.reason, Outcome.CALLER_HUNG_UP
         flood = isinstance(item, KeyPressed) and self._waiting >= KEYS_WAITING
         if flood:
             return
@@ -562,18 +611,25 @@ class Call:
             self.log.info("call.transfer", to=last.to, **context)
             self._nursery.start_soon(self._transfer, last)
         else:
-            self._over = "bot hung up"
+            self._over, self._outcome = "bot hung up", Outcome.HANGUP
 
     async def _transfer(self, transfer: ev.Transfer) -> None:
-        reason = await self._services.switch.transfer(transfer)
-        self._post(items.TransferOver(transfer, reason))
+        switched = await self._services.switch.transfer(transfer, self._put_down)
+        if isinstance(switched, CallerLeft):
+            self.end("caller hung up")
+        else:
+            self._post(items.TransferOver(transfer, switched))
 
     def _transferred(self, item: items.TransferOver) -> None:
-        if item.reason is None or not item.transfer.returns:
-            self._over = f"transferred to {item.transfer.to}"
+        transfer, switched = item.transfer, item.switched
+        if isinstance(switched, Back) and transfer.returns:
+            self.log.warning("call.transfer_failed", to=transfer.to, reason=switched.reason)
+            if switched.make_line is not None:
+                self._pick_up(switched.make_line)
+            self._tell(ev.TransferFailed(self._now(), switched.reason))
         else:
-            self.log.warning("call.transfer_failed", to=item.transfer.to, reason=item.reason)
-            self._tell(ev.TransferFailed(self._now(), item.reason))
+            self._over, self._outcome = f"transferred to {transfer.to}", Outcome.TRANSFER
+            self._leaves_to = transfer
 
     async def _change_rate(self, rate_hz: int) -> None:
         """Speak at the caller's rate from the moment that all that is queued is there at it."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from voicebot.call.asker import Answer, RequestFailed
+from voicebot.call.services import Back, Connected
 from voicebot.flow import events as ev
 from voicebot.hearing.ear import Utterance
 from voicebot.hearing.recording import Recording
@@ -109,8 +110,7 @@ class Kept:
 @dataclass(frozen=True, slots=True)
 class TransferOver:
     transfer: ev.Transfer
-    reason: str | None
-    """Why nobody took the call; None: it has left."""
+    switched: Connected | Back
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 SILENT: Final = "down"
 """The answer of a server that gives none."""
 
-CALL: Final = ("caller", "called", "at", "http", "hours", "transfers", "seed")
+CALL: Final = ("caller", "caller_name", "called", "channel", "channel_language", "args", "at", "http",
+               "hours", "transfers", "seed")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,19 @@ class Circumstances:
     """`call:` of a test: what the call brings with it."""
 
     caller: str
+    caller_name: str
     called: str
+    channel: str
+    channel_language: str
+    args: Mapping[str, str]
+    """What the dialplan passes on."""
     at: datetime
     http: Mapping[str, tuple[Reply, ...]]
     """By "METHOD /path": the answers to the first, second … such request; the last one stays."""
     hours: Mapping[str, bool]
     """By calendar: whether it is open; others are as in the settings, and open where these have none."""
     transfers: Mapping[str, str]
-    """By extension: why nobody takes the call there ("busy"); others are taken."""
+    """By target: why nobody takes the call there ("busy"); others are taken."""
     seed: int
 
 
@@ -78,8 +84,15 @@ class _Reader:
         fields = self._fields
         keys = {} if node is None else fields.fields(node, "`call` of a test", CALL)
         return Circumstances(
-            caller=fields.text(keys["caller"], "caller") if "caller" in keys else "",
-            called=fields.text(keys["called"], "called") if "called" in keys else "",
+            caller=self._text(keys, "caller"),
+            caller_name=self._text(keys, "caller_name"),
+            called=self._text(keys, "called"),
+            channel=self._text(keys, "channel"),
+            channel_language=self._text(keys, "channel_language"),
+            args={
+                name.text: fields.text(value, "what the dialplan passes on")
+                for name, value in fields.entries(keys.get("args"), "args")
+            },
             at=self._at(keys["at"]) if "at" in keys else A_MONDAY,
             http=dict(self._http(keys.get("http"))),
             hours={
@@ -92,6 +105,9 @@ class _Reader:
             },
             seed=fields.whole(keys["seed"], "seed", 0) if "seed" in keys else 1,
         )
+
+    def _text(self, keys: Mapping[str, Node], name: str) -> str:
+        return self._fields.text(keys[name], name) if name in keys else ""
 
     def _at(self, node: Node) -> datetime:
         text = self._fields.text(node, "at")

@@ -72,10 +72,12 @@ class Ends:
     by: str | None
     """bot, caller or transfer."""
     to: str | None
-    """The extension it was transferred to."""
+    """What it was transferred to."""
     node: str | None
     vars: Mapping[str, object]
     tags: Mapping[str, str]
+    results: Mapping[str, object]
+    """What the dialplan is told; null: nothing of that name."""
     logged: tuple[str, ...]
     never_logged: tuple[str, ...]
     mark: Mark
@@ -103,7 +105,7 @@ TEST: Final = ("name", "call", "steps")
 STEPS: Final = ("bot", "caller", "ends")
 CALLER: Final = ("say", "keys", "wav", "text", "silence", "hangup", "early")
 _CALLER_DOES: Final = ("say", "keys", "wav", "silence", "hangup")
-ENDS: Final = ("by", "to", "node", "vars", "tags", "logged", "never_logged")
+ENDS: Final = ("by", "to", "node", "vars", "tags", "results", "logged", "never_logged")
 _BOT_FORM: Final = 'write a part of what the bot says, or {says: "part", within: 450ms}'
 _CALLER_FORM: Final = (
     'write what the caller says, {keys: "12"}, {silence: true}, {hangup: true} or '
@@ -370,6 +372,10 @@ class Conversations:
                 name.text: fields.text(value, "a tag")
                 for name, value in fields.entries(keys.get("tags"), "tags")
             },
+            results={
+                name.text: yamlfile.plain(value)
+                for name, value in fields.entries(keys.get("results"), "results")
+            },
             logged=self._parts(keys.get("logged")),
             never_logged=self._parts(keys.get("never_logged")),
             mark=mark,
@@ -394,7 +400,7 @@ class Conversations:
 
 
 def _no_matter(mark: Mark, by: str | None = None) -> Ends:
-    return Ends(by, None, None, {}, {}, (), (), mark)
+    return Ends(by, None, None, {}, {}, {}, (), (), mark)
 
 
 def _may_follow(step: ConversationStep, over: ConversationStep) -> bool:

@@ -25,7 +25,7 @@ from voicebot.flow.answers import Alternative, Claim, Word
 from voicebot.flow.expectation import Expectation
 from voicebot.flow.expressions import ExpressionError, Template, as_text
 from voicebot.flow.keybuffer import KeyBuffer
-from voicebot.flow.masking import MASK
+from voicebot.flow.masking import MASK, pattern_of
 from voicebot.flow.meaning import Filled, Meaning, More, Settled, Value
 from voicebot.flow.prompting import Prompting
 from voicebot.flow.stack import Asked, FormRun, Scope, Stack
@@ -43,6 +43,9 @@ LEAST_INPUT_S: Final = 1.0
 """After a noise that was no answer the caller has what is left of his time, and at least this."""
 LONGER_KEYS_S: Final = 1.5
 """Wait for the next key while the keys so far are an answer and a longer one begins like it."""
+
+UNREACHABLE: Final = "unreachable"
+"""What a transfer came to that could not even be tried."""
 
 
 class _State(Enum):
@@ -89,6 +92,8 @@ class Dialog:
         self._keys = KeyBuffer(self._judged_key)
         self.tags: dict[str, str] = {}
         """What `tag` steps said of the call."""
+        self._secret_tags: set[str] = set()
+        """Those of them that are made of a secret."""
         self.taken: set[Mark] = set()
         """The nodes, choices, universals and handlers that the call came through."""
         self._state = _State.BEFORE
@@ -139,6 +144,7 @@ class Dialog:
         self._prompting = self._prompting.copied(self._values, self._stack)
         self._keys = self._keys.copied(self._judged_key)
         self.tags, self.taken = dict(self.tags), set(self.taken)
+        self._secret_tags = set(self._secret_tags)
 
     def _take(self, event: ev.Event) -> None:  # noqa: C901, PLR0912 - a row for each event
         match event:
@@ -174,7 +180,7 @@ class Dialog:
             case ev.Recorded():
                 self._recorded(event)
             case ev.TransferFailed():
-                self._step_failed(_State.TRANSFERRING, event.reason)
+                self._transfer_failed(event.reason)
             case ev.CallerLeft():
                 self._caller_left()
             case _:
@@ -226,6 +232,21 @@ class Dialog:
         return {
             name: MASK if name in scope.secrets and value is not None else _shown(value)
             for name, value in scope.variables.items()
+        }
+
+    def results(self) -> dict[str, str]:
+        """What the dialplan is told: the tags, and what questions and `set` have filled in the
+        call's own flow; nothing secret, and nothing in which a secret stands."""
+        scope = self._stack.outermost
+        found = {
+            name: as_text(scope.variables[name])
+            for name in sorted(scope.filled - scope.secrets)
+            if isinstance(scope.variables.get(name), str | int | float)
+        }
+        found |= {name: tag for name, tag in self.tags.items() if name not in self._secret_tags}
+        secret = pattern_of(self.secret_texts())
+        return {
+            name: text for name, text in found.items() if secret is None or not secret.search(text)
         }
 
     def secret_texts(self) -> frozenset[str]:
@@ -311,12 +332,16 @@ class Dialog:
         scope = self._stack.scope
         for name, value, _ in step.values:
             scope.variables[name] = self._values.of(value)
+            scope.filled.add(name)
             if isinstance(value, Template) and self._values.is_secret(value.names):
                 scope.secrets.add(name)
 
     def _tag(self, step: model.Tag) -> None:
         for name, value, _ in step.values:
             self.tags[name] = self._values.text(value)
+            self._secret_tags.discard(name)
+            if isinstance(value, Template) and self._values.is_secret(value.names):
+                self._secret_tags.add(name)
             self._do(ev.Tag(name, self.tags[name]))
 
     def _wait(self, duration_s: float) -> None:
@@ -380,21 +405,38 @@ class Dialog:
             return
         if isinstance(step, model.Http) and step.to is not None:
             self._stack.scope.variables[step.to] = None  # not the answer to an earlier request
+        self._fail(step, reason)
+        self._state = _State.READY if self._state is state else self._state
+        self._run_on()
+
+    def _fail(self, step: model.Http | model.Transfer, reason: str) -> None:
         if step.failed is None:
             self._raise(reason)
         else:
             self._do(ev.Note("error", {"reason": reason, "node": self.node}))
             self.taken.add(step.failed.mark)
             self._stack.push(step.failed.way)
-        self._state = _State.READY if self._state is state else self._state
-        self._run_on()
 
     def _transfer(self, step: model.Transfer) -> None:
-        transfer = errands.transfer(step, self._values)
-        self._speak(step.announce)
+        try:
+            whisper = self._prompting.spoken(step.whisper)
+            transfer = errands.transfer(step, self._values, whisper)
+            self._speak(step.announce)
+        except ExpressionError as error:
+            self._values.not_taken = UNREACHABLE
+            self._fail(step, str(error))
+            return
         self._state = _State.TRANSFERRING if transfer.returns else _State.ENDED
         self._under_way = step
         self._do(transfer)
+
+    def _transfer_failed(self, reason: str) -> None:
+        """The call is back: all was said before, and what was keyed meanwhile was not for the bot."""
+        if self._state is _State.TRANSFERRING:
+            self._speaking, self._barge_in = False, None
+            self._keys.ahead = ""
+            self._values.not_taken = reason
+            self._step_failed(_State.TRANSFERRING, reason)
 
     def _record(self, step: model.Record) -> None:
         self._keys.ahead = ""
@@ -652,6 +694,8 @@ class Dialog:
         finally:
             if not passed:
                 variables[question.to] = before
+        if passed:
+            self._stack.scope.filled.add(question.to)
         return passed
 
     def _note_understood(self, asked: Asked, shown: str, by: str, slot: str | None = None) -> None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from voicebot.flow import dialled, model
 from voicebot.flow import events as ev
-from voicebot.flow import model
 from voicebot.flow.expressions import ExpressionError
 from voicebot.flow.values import Values, reads
 
@@ -37,14 +37,33 @@ def request(step: model.Http, values: Values) -> ev.Request:
     )
 
 
-def transfer(step: model.Transfer, values: Values) -> ev.Transfer:
+def transfer(step: model.Transfer, values: Values, whisper: tuple[ev.Prompt, ...]) -> ev.Transfer:
     """The transfer of a `transfer` step.
 
+    Args:
+        whisper: what the one who is called hears.
+
     Raises:
-        ExpressionError: a value in it, or nobody to transfer to.
+        ExpressionError: a value in it, nobody to transfer to, or what cannot be dialled.
     """
-    to = values.text(step.to)
-    if not to:
-        raise ExpressionError("a transfer to nobody: its `to` is empty")
     context = None if step.context is None else values.text(step.context)
-    return ev.Transfer(to, context, step.wait_s, returns=step.failed is not None)
+    pieces = values.pieces(step.to)
+    to, kind = "".join(pieces), step.kind
+    if not to:
+        raise ExpressionError(f"a transfer to nobody: its `{dialled.KEYS[kind]}` is empty")
+    is_one_value = len(pieces) == 1 and not isinstance(step.to.parts[0], str)
+    if is_one_value and kind is ev.TransferKind.EXTENSION and "/" in to and context is None:
+        kind = ev.TransferKind.CHANNEL
+    problems = [
+        dialled.problem(to, kind),
+        dialled.problem_of_context(context or ""),
+        *(
+            dialled.problem_of_part(piece)
+            for piece, part in zip(pieces, step.to.parts, strict=True)
+            if not isinstance(part, str) and not is_one_value
+        ),
+    ]
+    for problem in filter(None, problems):
+        raise ExpressionError(f"this cannot be dialled: {problem}")
+    returns = step.failed is not None
+    return ev.Transfer(to, context, step.wait_s, returns, kind, whisper)

@@ -165,6 +165,18 @@ class Timer(StrEnum):
     WAIT = "wait"
 
 
+class TransferKind(StrEnum):
+    """What the target of a transfer is."""
+
+    EXTENSION = "extension"
+    """Of the dialplan."""
+    CHANNEL = "channel"
+    """Such as PJSIP/alice: it is rung as it stands."""
+    QUEUE = "queue"
+    VOICEMAIL = "voicemail"
+    """A mailbox, such as 400@default."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """What is said: words with their markup, and the recording of them where there is one."""
@@ -261,8 +273,12 @@ class Transfer:
 
     to: str
     context: str | None
+    """Of an extension; None: that of the settings."""
     wait_s: float
     returns: bool
+    kind: TransferKind = TransferKind.EXTENSION
+    whisper: tuple[Prompt, ...] = ()
+    """What the one who is called hears before he is connected; the caller does not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,11 @@ from voicebot.flow.yamlfile import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-CALL_NAMES: Final = ("id", "caller", "called", "started", "language", "node", "mark", "mark_time")
+CALL_NAMES: Final = ("id", "caller", "caller_name", "called", "channel", "channel_language", "args",
+                     "started", "language", "node", "mark", "mark_time", "transfer")  # fmt: skip
 """What `call.NAME` may be."""
+CALL_MAPPINGS: Final = ("args",)
+"""Those of them that have members: any, which are null where there is none of that name."""
 
 FUNCTIONS: Final[Mapping[str, tuple[int, int]]] = {
     "now": (0, 0),
@@ -196,6 +199,14 @@ def _check_member(node: ast.Attribute, source: str) -> None:
     if of_call and node.attr not in CALL_NAMES:
         near = did_you_mean(node.attr, CALL_NAMES) or "; there is " + ", ".join(CALL_NAMES)
         raise ExpressionError(f'"{source}": call has no "{node.attr}"{near}')
+    owner = ast.unparse(node.value) if isinstance(node.value, _MEMBERS) else ""
+    if owner.startswith("call.") and owner.removeprefix("call.") not in CALL_MAPPINGS:
+        other = f"{owner}_{node.attr}".removeprefix("call.")  # caller.name is caller_name
+        near = did_you_mean(other, CALL_NAMES) if "." not in other else ""
+        raise ExpressionError(f'"{source}": {owner} has no members, so no .{node.attr}{near}')
+
+
+_MEMBERS = ast.Attribute | ast.Subscript
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:
@@ -308,7 +319,9 @@ def _to_int(value: Any) -> int:  # noqa: ANN401 - whatever the flow gives it
 
 
 _PURE_FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = {
-    "len": lambda value: len(value) if isinstance(value, str | list | tuple) else len(str(value)),
+    "len": lambda value: (
+        len(value) if isinstance(value, str | list | tuple | Mapping) else len(str(value))
+    ),
     "int": _to_int,
     "default": lambda value, other: other if value is None or value == "" else value,
 }

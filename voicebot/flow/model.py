@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from voicebot.flow.answers import Phrase
     from voicebot.flow.conversations import Conversation
+    from voicebot.flow.events import TransferKind
     from voicebot.flow.expectation import Expectation
     from voicebot.flow.expressions import Expression, Template
     from voicebot.flow.yamlfile import Mark
@@ -344,9 +345,14 @@ class Http:
 @dataclass(frozen=True, slots=True, eq=False)
 class Transfer:
     to: Template
+    kind: TransferKind
+    """What `to` is, as far as it is written: one that is filled in the call may be a channel."""
     context: Template | None
     wait_s: float
     announce: Prompts
+    """What the caller hears before."""
+    whisper: Prompts
+    """What the one who is called hears before they are connected."""
     failed: Handler | None
     """None: the call has left."""
     mark: Mark

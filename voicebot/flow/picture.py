@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from voicebot.flow import model, walk
+from voicebot.flow import dialled, model, walk
 from voicebot.flow.expressions import Expression, Template, as_text
 from voicebot.flow.spoken import markup
 from voicebot.flow.yamlfile import Mark
@@ -155,7 +155,12 @@ class _Draft:
             case model.Http():
                 self._failed(step.failed, _join(label, "no answer"))
             case model.Transfer():
-                self._end(Kind.TRANSFER, f"transfer to {_shown(step.to)}", label, mark)
+                self._end(
+                    Kind.TRANSFER,
+                    f"transfer to {dialled.named(step.kind, _shown(step.to))}",
+                    label,
+                    mark,
+                )
                 self._failed(step.failed, _join(label, "not taken"))
             case model.HangUp():
                 self._end(Kind.HANGUP, "hang up", label, mark)
@@ -227,7 +232,7 @@ def _first_words(block: model.Block, flow: model.Flow) -> Iterator[str]:
     said, asked = "", []
     for step in walk.steps_in([block]):
         if not said:
-            said = next(filter(None, (_text(p, flow) for p in walk.prompts_in(step))), "")
+            said = next(filter(None, (_text(p, flow) for p in walk.heard_by_caller(step))), "")
         if isinstance(step, model.Question | model.Record) and step.to:
             asked.append(step.to)
     if said:

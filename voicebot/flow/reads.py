@@ -189,7 +189,6 @@ class _Walk:
         self, step: model.Transfer, known: int, asked: model.Question | None
     ) -> int | None:
         self._read_all(step, known)
-        self._read_prompts(step.announce, known)
         return None if step.failed is None else self._block(step.failed.way, known, asked)
 
     # Places where ways meet ----------------------------------------------------------------

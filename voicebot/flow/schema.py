@@ -272,8 +272,8 @@ def _of_verbs() -> Schema:
         "timeout": _ref("duration"), "hold": _ref("prompts"), "to": _TEXT, "failed": _ref("way"),
     }  # fmt: skip
     transfer: Schema = {
-        "to": _TEXT, "context": _TEXT, "wait": _ref("duration"), "announce": _ref("prompts"),
-        "failed": _ref("way"),
+        "to": _TEXT, "queue": _TEXT, "voicemail": _TEXT, "context": _TEXT, "wait": _ref("duration"),
+        "announce": _ref("prompts"), "whisper": _ref("prompts"), "failed": _ref("way"),
     }  # fmt: skip
     record: Schema = {
         "to": _TEXT, "say": _ref("prompts"), "beep": _TRUTH, "finish": {"enum": ["#", "*", None]},
@@ -281,7 +281,11 @@ def _of_verbs() -> Schema:
     }  # fmt: skip
     requested = _object("http", HTTP, http)
     requested["oneOf"] = [{"required": [method]} for method in steps.METHODS]
-    transferred = _object("transfer", TRANSFER, transfer, required=("to",))
+    transferred = _object("transfer", TRANSFER, transfer)
+    transferred["oneOf"] = [
+        {"required": [kind], "propertyNames": {"enum": list(keys)}}
+        for kind, keys in steps.TRANSFER_TO.items()
+    ]
     return {
         "http": requested,
         "transfer": {"anyOf": [_TEXT, transferred]},
@@ -314,7 +318,11 @@ def _of_call() -> Schema:
     })]}  # fmt: skip
     return {
         "caller": _TEXT,
+        "caller_name": _TEXT,
         "called": _TEXT,
+        "channel": _TEXT,
+        "channel_language": _TEXT,
+        "args": {"type": "object", "additionalProperties": _TEXT},
         "at": {"type": "string"},
         "http": {"type": "object", "additionalProperties": {"anyOf": [reply, _list(reply)]}},
         "hours": {"type": "object", "additionalProperties": _TRUTH},
@@ -335,7 +343,8 @@ def _test_step() -> Schema:
     caller["keys"] = _TEXT
     ends: Schema = {
         "by": {"enum": list(BY)}, "to": _TEXT, "node": _TEXT,
-        "vars": {"type": "object"}, "tags": {"type": "object"}, "logged": texts, "never_logged": texts,
+        "vars": {"type": "object"}, "tags": {"type": "object"}, "results": {"type": "object"},
+        "logged": texts, "never_logged": texts,
     }  # fmt: skip
     keys: Schema = {
         "bot": {"anyOf": [texts, bot]},

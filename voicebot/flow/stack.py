@@ -26,6 +26,8 @@ class Scope:
     variables: dict[str, object]
     secrets: set[str]
     """The variables that hold a secret in this call."""
+    filled: set[str]
+    """The variables that a question or a `set` has filled."""
     base: int
     """Frames below this belong to the caller."""
     to: str | None
@@ -89,7 +91,8 @@ class Stack:
     @classmethod
     def of(cls, flow: model.Flow) -> Stack:
         """That of a call that has not begun."""
-        return cls([Scope(flow, dict(flow.variables), set(flow.secrets), 0, None, flow.start)], [])
+        secrets = set(flow.secrets)
+        return cls([Scope(flow, dict(flow.variables), secrets, set(), 0, None, flow.start)], [])
 
     @property
     def scope(self) -> Scope:
@@ -162,11 +165,11 @@ class Stack:
         if step.flow is None:
             caller.variables.update(arguments)
             caller.secrets.update(secret)
-            scope = Scope(caller.flow, caller.variables, caller.secrets, base, step.to, step.target)
+            scope = replace(caller, base=base, to=step.to, node=step.target)
         else:
             variables = {**step.flow.variables, **arguments}
             secrets = set(step.flow.secrets) | secret
-            scope = Scope(step.flow, variables, secrets, base, step.to, step.flow.start)
+            scope = Scope(step.flow, variables, secrets, set(), base, step.to, step.flow.start)
         self._scopes.append(scope)
         self._frames.append(Frame(scope.flow.nodes[scope.node].steps, 0, None, scope))
 
@@ -246,6 +249,7 @@ class _Copies:
                 # A called node has the variables of its flow.
                 variables=self._once(scope.variables, lambda: dict(scope.variables)),
                 secrets=self._once(scope.secrets, lambda: set(scope.secrets)),
+                filled=self._once(scope.filled, lambda: set(scope.filled)),
             ),
         )
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from voicebot.flow import model, yamlfile
+from voicebot.flow import dialled, model, yamlfile
+from voicebot.flow.events import TransferKind
 from voicebot.flow.expressions import Template, literal
 from voicebot.flow.fields import Fields, as_way
 from voicebot.flow.questions import WAY, Questions
@@ -24,13 +25,29 @@ BARE: Final = ("hangup", "repeat", "return")
 
 METHODS: Final = ("get", "post", "put", "patch", "delete")
 HTTP: Final = (*METHODS, "query", "headers", "json", "timeout", "hold", "to", "failed")
-TRANSFER: Final = ("to", "context", "wait", "announce", "failed")
+TRANSFER_TO: Final = {
+    "to": ("to", "context", "wait", "announce", "whisper", "failed"),
+    "queue": ("queue", "wait", "announce", "failed"),
+    "voicemail": ("voicemail", "announce", "failed"),
+}
+"""What a transfer may go to, each with all keys that it may have."""
+TRANSFER: Final = ("to", "queue", "voicemail", "context", "wait", "announce", "whisper", "failed")
 RECORD: Final = ("to", "say", "beep", "finish", "max", "silence", "secret")
 
 _HTTP_TIMEOUT_S: Final = 5.0
 _TRANSFER_WAIT_S: Final = 30.0
+_QUEUE_WAIT_S: Final = 300.0
 _RECORD_MAX_S: Final = 120.0
 _RECORD_SILENCE_S: Final = 4.0
+
+_NOBODY: Final = (literal(""), TransferKind.EXTENSION)
+_KINDS: Final = {"to": "extension", "queue": "queue", "voicemail": "voicemail"}
+_NOT_BESIDE: Final = {
+    "context": "`context` belongs to an extension, not to a {}",
+    "whisper": "`whisper` is for the one who is called with `to`: a {} has prompts of its own",
+    "wait": "`wait` belongs to `to` and `queue`: a {} takes the call at once",
+}
+"""Keys of a transfer that mean nothing beside a queue or a voicemail."""
 
 _Keys = dict[str, Node]
 
@@ -249,16 +266,67 @@ class Steps:
         keys = {"to": node}
         if not isinstance(node, yamlfile.Scalar):
             keys = fields.fields(node, "transfer", TRANSFER)
-        if "to" not in keys:
-            fields.missing(node, 'transfer needs `to:`, an extension such as "400"')
+        target = self._target(keys, node)
+        to, kind = self._dialled(keys[target], target) if target in keys else _NOBODY
+        self._belongs(keys, target, kind)
+        wait_s = _QUEUE_WAIT_S if kind is TransferKind.QUEUE else _TRANSFER_WAIT_S
         return model.Transfer(
-            to=fields.template(keys["to"]) if "to" in keys else literal(""),
-            context=fields.template(keys["context"]) if "context" in keys else None,
-            wait_s=fields.duration(keys["wait"]) if "wait" in keys else _TRANSFER_WAIT_S,
+            to=to,
+            kind=kind,
+            context=self._context(keys["context"]) if "context" in keys else None,
+            wait_s=fields.duration(keys["wait"]) if "wait" in keys else wait_s,
             announce=fields.prompts(keys.get("announce")),
+            whisper=fields.prompts(keys.get("whisper")),
             failed=self.questions.failed(keys.get("failed")),
             mark=node.mark,
         )
+
+    def _target(self, keys: _Keys, node: Node) -> str:
+        """The key that says where the transfer goes."""
+        targets = [name for name in TRANSFER_TO if name in keys]
+        if not targets:
+            self._fields.missing(
+                node,
+                'transfer needs `to:`, an extension such as "400" or a channel such as '
+                '"PJSIP/alice"; or `queue:`, or `voicemail:`',
+            )
+            return ""
+        for other in targets[1:]:
+            self._fields.error(
+                keys[other].mark, f"a transfer goes to one place: take `{targets[0]}` or this"
+            )
+        return targets[0]
+
+    def _dialled(self, node: Node, target: str) -> tuple[Template, TransferKind]:
+        """Where a transfer goes; what is written of it must be such as can be dialled."""
+        to = self._fields.template(node)
+        written = "".join(part for part in to.parts if isinstance(part, str))
+        kind = TransferKind(_KINDS[target])
+        if target == "to" and "/" in written:
+            kind = TransferKind.CHANNEL
+        if to.parts == ("",):
+            self._fields.error(node.mark, f"there is nobody to transfer to: `{target}` is empty")
+        elif problem := dialled.problem(written, kind):
+            hint = ": write the context behind `context:`" if "@" in written else ""
+            self._fields.error(node.mark, f'"{written}" cannot be dialled: {problem}{hint}')
+        return to, kind
+
+    def _context(self, node: Node) -> Template:
+        context = self._fields.template(node)
+        written = "".join(part for part in context.parts if isinstance(part, str))
+        if problem := dialled.problem_of_context(written):
+            self._fields.error(node.mark, f'"{written}" is no context: {problem}')
+        return context
+
+    def _belongs(self, keys: _Keys, target: str, kind: TransferKind) -> None:
+        """Tell of the keys that mean nothing for such a target."""
+        for name in keys:
+            if target and name not in TRANSFER_TO and name not in TRANSFER_TO[target]:
+                self._fields.error(keys[name].mark, _NOT_BESIDE[name].format(target))
+        if kind is TransferKind.CHANNEL and "context" in keys:
+            self._fields.error(
+                keys["context"].mark, "`context` belongs to an extension: a channel has none"
+            )
 
     def _record(self, node: Node) -> model.Record:
         fields = self._fields

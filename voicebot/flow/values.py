@@ -49,6 +49,13 @@ class CallInfo:
     called: str = ""
     hours: Mapping[str, Hours] = field(default_factory=dict)
     """The calendars by name."""
+    caller_name: str = ""
+    channel: str = ""
+    """The caller's, in Asterisk."""
+    channel_language: str = ""
+    """As Asterisk writes it: en, de."""
+    args: Mapping[str, str] = field(default_factory=dict)
+    """What the dialplan passes on, by name."""
 
 
 class Values:
@@ -67,6 +74,8 @@ class Values:
         """The last one that the caller had heard when he began to speak or to press keys."""
         self.mark_time: float | None = None
         """How many seconds before."""
+        self.not_taken: str | None = None
+        """Why the last transfer came back."""
 
     def copied(self, stack: Stack, verdicts: Verdicts) -> Values:
         """The same for a call that stands where this one does."""
@@ -111,6 +120,12 @@ class Values:
     def text(self, value: Template | model.Constant) -> str:
         return as_text(self.of(value))
 
+    def pieces(self, value: Template) -> tuple[str, ...]:
+        """Its parts as text, in order: as written, and as filled in."""
+        return tuple(
+            part if isinstance(part, str) else self.text(Template((part,))) for part in value.parts
+        )
+
     def data(self, value: model.Data) -> object:
         """JSON with its templates filled."""
         if isinstance(value, Mapping):
@@ -137,12 +152,17 @@ class Values:
         call = {
             "id": self._call.id,
             "caller": self._call.caller,
+            "caller_name": self._call.caller_name,
             "called": self._call.called,
+            "channel": self._call.channel,
+            "channel_language": self._call.channel_language,
+            "args": self._call.args,
             "started": self._call.started.isoformat(timespec="seconds"),
             "language": self.language,
             "node": self.left_at or scope.node,
             "mark": self.mark,
             "mark_time": self.mark_time,
+            "transfer": self.not_taken,
         }
         return {**scope.variables, "call": call}
 

@@ -172,7 +172,14 @@ def fills(step: model.Step) -> tuple[str, ...]:
 
 
 def prompts_in(step: model.Step) -> Iterator[model.Prompt]:
-    """What a step says itself."""
+    """What a step says itself, to whomever."""
+    yield from heard_by_caller(step)
+    if isinstance(step, model.Transfer):
+        yield from step.whisper
+
+
+def heard_by_caller(step: model.Step) -> Iterator[model.Prompt]:
+    """What a step says to the caller."""
     match step:
         case model.Say():
             yield from step.prompts

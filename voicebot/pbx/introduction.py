@@ -23,6 +23,8 @@ class Introduction:
     """The caller's channel in Asterisk, such as `PJSIP/trunk-0000002a`."""
     channel_language: str = ""
     """Of the channel, as Asterisk writes it: `en`, `de`."""
+    context: str = ""
+    """Of the dialplan, that the channel is in."""
     args: Mapping[str, str] = field(default_factory=dict)
     """What the dialplan passes on, by name."""
     flow: str | None = None

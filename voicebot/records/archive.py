@@ -94,9 +94,9 @@ class CallRecords:
     def tapped(
         self, sock: socket.socket, source: Mouth, ear: Ear
     ) -> tuple[socket.socket, Source, Ear]:
-        """What to join the line to in place of these three."""
+        """What to join a leg of the call to in place of these three."""
         flow = self._beginning.served.flow
-        if self._settings.wire:
+        if self._settings.wire and self._wire is None:
             self._wire = Wire(
                 self._path("wire.jsonl"),
                 flow,
@@ -104,11 +104,13 @@ class CallRecords:
                 now=self._beginning.now,
                 saying_secret=lambda: source.secret,
             )
+        if self._wire is not None:
             sock = self._wire.tapped(sock)
-        if self._settings.calls:
+        if self._settings.calls and self._recording is None:
             self._recording = Recording(
                 self._path("wav"), flow, self._writer, ear=ear, mouth=source
             )
+        if self._recording is not None:
             return sock, self._recording, self._recording
         return sock, source, ear
 

@@ -85,9 +85,20 @@ def encode_action(action: ev.Action, folder: Path, place: str = "") -> dict[str,
     return encoded
 
 
+_LATER: Final = frozenset(
+    {(ev.Prompt, "barge_in"), (ev.Transfer, "kind"), (ev.Transfer, "whisper")}
+)
+"""Fields that are left out where they say nothing: traces from before they were there compare equal."""
+
+
 def _fields(record: object, folder: Path) -> dict[str, Json]:
-    names = (field.name for field in fields(record))  # type: ignore[arg-type]  # always a dataclass
-    return {name: _plain(getattr(record, name), folder) for name in names if name not in _LEFT_OUT}
+    return {
+        field.name: _plain(value, folder)
+        for field in fields(record)  # type: ignore[arg-type]  # always a dataclass
+        for value in (getattr(record, field.name),)
+        if field.name not in _LEFT_OUT
+        and ((type(record), field.name) not in _LATER or value != field.default)
+    }
 
 
 def _plain(value: object, folder: Path) -> Json:  # noqa: C901 - a row for each kind of value
@@ -110,8 +121,7 @@ def _plain(value: object, folder: Path) -> Json:  # noqa: C901 - a row for each 
         case list() | tuple():
             return [_plain(one, folder) for one in value]
         case ev.Prompt():
-            # Left out where it says nothing: traces from before it was there compare equal.
-            return {k: v for k, v in _fields(value, folder).items() if k != "barge_in" or v}
+            return _fields(value, folder)
         case _:
             return str(value)
 

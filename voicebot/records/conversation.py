@@ -10,6 +10,7 @@ from typing import Final
 
 from voicebot.flow import events as ev
 from voicebot.flow.answers import Word
+from voicebot.flow.dialled import named
 from voicebot.records.codec import Json
 
 _SILENT: Final = frozenset(
@@ -67,10 +68,9 @@ def bot_lines(actions: Sequence[Json], *, all_of_them: bool = False) -> Iterator
 
 def _bot_lines(action: dict[str, Json]) -> Iterator[str]:  # noqa: C901 - a row for each action
     match action:
-        case {"do": "speak", "prompts": list(prompts)}:
-            for prompt in prompts:
-                if isinstance(prompt, dict):
-                    yield f'bot    "{prompt.get("text")}"' + _recording(prompt)
+        case {"do": "speak", "prompts": prompts}:
+            for prompt in _prompts(prompts):
+                yield f'bot    "{prompt.get("text")}"' + _recording(prompt)
         case {"do": "note", "kind": "node", "detail": {"node": node}}:
             yield f"       → {node}"
         case {"do": "note", "kind": "understood", "detail": {"value": value, "by": by}}:
@@ -80,7 +80,9 @@ def _bot_lines(action: dict[str, Json]) -> Iterator[str]:  # noqa: C901 - a row 
         case {"do": "hang_up"}:
             yield "bot    hangs up"
         case {"do": "transfer", "to": to}:
-            yield f"bot    transfers to {to}"
+            yield f"bot    transfers to {named(str(action.get('kind')), str(to))}"
+            for prompt in _prompts(action.get("whisper")):
+                yield f'agent  hears "{prompt.get("text")}"' + _recording(prompt)
         case {"do": "request", "method": method, "url": url}:
             yield f"bot    asks {method} {url}"
         case {"do": "log", "text": text}:
@@ -89,6 +91,12 @@ def _bot_lines(action: dict[str, Json]) -> Iterator[str]:  # noqa: C901 - a row 
             yield f"       tag {name}: {value}"
         case _:
             yield f"       {_plain(action)}"
+
+
+def _prompts(written: Json) -> Iterator[dict[str, Json]]:
+    yield from (
+        (one for one in written if isinstance(one, dict)) if isinstance(written, list) else ()
+    )
 
 
 def _plain(action: dict[str, Json]) -> str:

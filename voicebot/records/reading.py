@@ -31,6 +31,11 @@ class Header:
     started: datetime
     caller: str
     called: str
+    caller_name: str
+    channel: str
+    channel_language: str
+    args: Mapping[str, str]
+    """Nothing of these four is in a trace of format 2."""
     calendars: tuple[str, ...]
     files: Mapping[str, str]
 
@@ -147,6 +152,10 @@ def _header_of(written: dict[str, Json]) -> Header:
         started=started,
         caller=str(call["caller"]),
         called=str(call["called"]),
+        caller_name=str(call.get("caller_name", "")),
+        channel=str(call.get("channel", "")),
+        channel_language=str(call.get("channel_language", "")),
+        args={name: str(value) for name, value in as_dict(call.get("args", {})).items()},
         calendars=tuple(map(str, calendars if isinstance(calendars, list) else ())),
         files={name: str(text) for name, text in as_dict(written["files"]).items()},
     )

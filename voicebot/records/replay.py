@@ -108,6 +108,10 @@ def replayed(trace: ReadTrace, flow: Flow, *, changed: bool = False) -> Replay:
         caller=header.caller,
         called=header.called,
         hours={name: _HoursThen(name, answers) for name in header.calendars},
+        caller_name=header.caller_name,
+        channel=header.channel,
+        channel_language=header.channel_language,
+        args=header.args,
     )
     verdicts = list(chain.from_iterable(told.verdicts for told in trace.told))
     dialog = Dialog(flow, info, header.seed, verdicts=verdicts)

@@ -70,6 +70,8 @@ def masked_action(encoded: dict[str, Json]) -> dict[str, Json]:
             return {**encoded, **hidden, "url": url.partition("?")[0] + "?" * ("?" in url)}
         case {"do": "speak", "prompts": list(prompts)}:
             return {**encoded, "prompts": [_masked_prompt(prompt) for prompt in prompts]}
+        case {"do": "transfer", "whisper": list(prompts)}:
+            return {**encoded, "whisper": [_masked_prompt(prompt) for prompt in prompts]}
         case _:
             return encoded
 

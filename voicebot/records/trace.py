@@ -30,7 +30,7 @@ from voicebot.records.codec import Json, as_dict, encode_action, encode_event
 from voicebot.records.secrets import EventMask, masked_action, scrubbed
 from voicebot.records.writer import Appended, Writer
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Of the file.  To be raised when an older voicebot would replay a trace wrongly, or not at all."""
 IN_EVENTS: Final = frozenset({"said", "key", "log"})
 """Facts that the events and actions have, word for word."""
@@ -168,6 +168,10 @@ class Trace:
                 "zone": _zone(info.started),
                 "caller": info.caller,
                 "called": info.called,
+                "caller_name": info.caller_name,
+                "channel": info.channel,
+                "channel_language": info.channel_language,
+                "args": dict(info.args),
                 "calendars": list(info.hours),
             },
             "files": dict(self._served.texts.files),

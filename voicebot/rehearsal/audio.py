@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,9 @@ import structlog.testing
 import trio
 
 from voicebot.call.asker import Answer, RequestFailed
-from voicebot.call.call import Call, Services
+from voicebot.call.call import Call
+from voicebot.call.ending import Ending
+from voicebot.call.services import Back, Connected, Services, Switched
 from voicebot.flow import events as ev
 from voicebot.flow.conversations import CallerSays, Conversation
 from voicebot.hearing.vad import WEBRTC, MakeVerifier, verifier
@@ -252,13 +254,19 @@ class _LivePeers:
         await trio.to_thread.run_sync(write_wav, self._folder / path, sound)
         return path
 
-    async def transfer(self, transfer: ev.Transfer) -> str | None:
-        """As `call.Switch`."""
+    async def transfer(
+        self, transfer: ev.Transfer, put_down: Callable[[], Awaitable[None]]
+    ) -> Switched:
+        """As `services.Switch`; the leg stays, as nobody else is to have it."""
+        del put_down
         refusal = self.of_test.refusal(transfer, 0.0)
         if refusal is None:
-            return None
+            return Connected()
         await trio.sleep(refusal.at_s)
-        return refusal.reason
+        return Back(refusal.reason)
+
+    async def ending(self, ending: Ending) -> None:
+        """As `services.Switch`."""
 
 
 def wav_name(flow: str, test: str) -> str:

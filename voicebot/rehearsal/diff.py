@@ -120,6 +120,7 @@ def _ends(step: conv.Ends) -> str:
     parts = [f"by the {step.by}" if step.by in ("bot", "caller") else step.by or ""]
     parts += [f"to {step.to}" if step.to else "", f"in {step.node}" if step.node else ""]
     parts += [f"{name}: {value}" for name, value in {**step.vars, **step.tags}.items()]
+    parts += [f"told {name}: {value}" for name, value in step.results.items()]
     parts += [f'logged "{part}"' for part in step.logged]
     parts += [f'never logged "{part}"' for part in step.never_logged]
     return ", ".join(part for part in parts if part)

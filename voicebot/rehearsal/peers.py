@@ -13,6 +13,7 @@ from typing import Final
 
 from voicebot.flow import events as ev
 from voicebot.flow.circumstances import Circumstances, Reply, request_key
+from voicebot.flow.dialled import named
 from voicebot.flow.values import CallInfo, Hours
 from voicebot.flow.yamlfile import did_you_mean
 
@@ -80,6 +81,10 @@ class Peers:
             caller=self._told.caller,
             called=self._told.called,
             hours=Calendars(self._told.hours, self._calendars),
+            caller_name=self._told.caller_name,
+            channel=self._told.channel,
+            channel_language=self._told.channel_language,
+            args=self._told.args,
         )
 
     def answer(self, request: ev.Request, at_s: float) -> ev.HttpAnswered | ev.HttpFailed:
@@ -105,7 +110,8 @@ class Peers:
 
     def refusal(self, transfer: ev.Transfer, at_s: float) -> ev.TransferFailed | None:
         """Why nobody takes the call there, and when the call is back; None: it is taken."""
-        reason = self._told.transfers.get(transfer.to)
+        told = self._told.transfers
+        reason = told.get(named(transfer.kind, transfer.to), told.get(transfer.to))
         if reason is None or not transfer.returns:
             return None
         return ev.TransferFailed(at_s + min(RING_S, transfer.wait_s), reason)

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final, Protocol, TypeAlias, assert_never
 
 from voicebot.flow import events as ev
+from voicebot.flow.dialled import named
 from voicebot.flow.dialog import CallInfo, Dialog
 from voicebot.flow.model import BargeIn, Flow
 from voicebot.flow.spoken import language_of
@@ -368,9 +369,9 @@ class Stage:
         after_s = max(self.now_s, self._spoken_until_s)
         refusal = self.peers.refusal(transfer, after_s)
         if refusal is None:
-            self._ends(End("transfer", transfer.to))
+            self._ends(End("transfer", transfer))
             return
-        self.happened(f"transfer to {transfer.to}: {refusal.reason}")
+        self.happened(f"transfer to {named(transfer.kind, transfer.to)}: {refusal.reason}")
         self._due[_TRANSFER] = (refusal.at_s, lambda at_s: self.tell(replace(refusal, at_s=at_s)))
 
     def _ends(self, end: End) -> None:

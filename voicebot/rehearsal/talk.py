@@ -20,7 +20,9 @@ import trio
 from voicebot.call.asker import Answer, HttpAsker, RequestFailed
 from voicebot.flow import events as ev
 from voicebot.flow.answers import words
+from voicebot.flow.channelnames import channel_variable
 from voicebot.flow.circumstances import SILENT
+from voicebot.flow.dialled import named
 from voicebot.flow.fields import KEYS
 from voicebot.flow.model import Flow
 from voicebot.flow.spoken.markup import plain
@@ -97,8 +99,11 @@ class Others:
         return ev.HttpAnswered(at_s, answer.status, answer.json, answer.text)
 
     def refusal(self, transfer: ev.Transfer, at_s: float) -> ev.TransferFailed | None:
-        to = transfer.to + (f" in {transfer.context}" if transfer.context else "")
+        to = named(transfer.kind, transfer.to)
+        to += f" in {transfer.context}" if transfer.context else ""
         self.terminal.remark(f"transfer to {to}: in a call, Asterisk connects the caller now")
+        for prompt in transfer.whisper:
+            self.terminal.remark(f"there is heard first: {plain(prompt.text)}")
         if not (transfer.returns and self.mock):
             return None
         reason = self.terminal.ask(f"{MARGIN}empty line: it is taken; or why not, such as busy> ")
@@ -168,6 +173,7 @@ class Talk:
             self._show_variables()
             if stage.end is not None:
                 terminal.remark(f"{stage.end}, after {stage.now_s:.0f} s")
+                self._show_results()
                 return
             terminal.remark(self._waiting())
             line = terminal.ask("caller > ")
@@ -237,6 +243,11 @@ class Talk:
             if name not in self._shown or self._shown[name] != value:
                 self._terminal.remark(f"{name} = {json.dumps(value, ensure_ascii=False)}")
         self._shown = now
+
+    def _show_results(self) -> None:
+        """What the dialplan is told, under the names that it has there."""
+        for name, value in self._stage.dialog.results().items():
+            self._terminal.remark(f"{channel_variable(name)} = {value}")
 
 
 def _note(kind: str, detail: Mapping[str, str | int]) -> str:

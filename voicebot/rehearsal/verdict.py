@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from voicebot.flow import events as ev
 from voicebot.flow.conversations import Ends
+from voicebot.flow.dialled import named
 from voicebot.flow.dialog import Dialog
 from voicebot.flow.expressions import as_text
 from voicebot.flow.masking import MASK
@@ -24,15 +25,23 @@ class End:
 
     by: str
     """bot, caller or transfer."""
-    to: str | None = None
-    """The extension, of a transfer."""
+    transfer: ev.Transfer | None = None
 
     def __str__(self) -> str:
         return {
             "bot": "the bot hung up",
             "caller": "the caller hung up",
-            "transfer": f"the call was transferred to {self.to}",
+            "transfer": f"the call was transferred to {self.target}",
         }[self.by]
+
+    @property
+    def target(self) -> str:
+        """Of a transfer, as a person writes it: 400, PJSIP/alice, queue support."""
+        return named(self.transfer.kind, self.transfer.to) if self.transfer else ""
+
+    def is_to(self, target: str) -> bool:
+        """Whether it is a transfer there; a queue and a mailbox may be written by their name."""
+        return self.transfer is not None and target in (self.target, self.transfer.to)
 
 
 @dataclass(slots=True)
@@ -61,8 +70,11 @@ class Kept:
                         self._keep("what the bot says", prompt.text)
             case ev.Request() if not action.secret:
                 self._keep("a request", f"{action.url} {as_text(action.json)}")
-            case ev.Transfer(to):
+            case ev.Transfer(to, whisper=whisper):
                 self._keep("a transfer", to)
+                for prompt in whisper:
+                    if not prompt.secret:
+                        self._keep("what the agent hears", prompt.text)
             case _:
                 pass
 
@@ -105,7 +117,7 @@ def complaints(ends: Ends, end: End | None, dialog: Dialog, kept: Kept) -> list[
     found = []
     if ends.by not in (None, end.by):
         found.append(f"{end}, not the {ends.by}" if ends.by != "transfer" else f"{end}")
-    if ends.to not in (None, end.to) and end.by == "transfer":
+    if ends.to is not None and end.by == "transfer" and not end.is_to(ends.to):
         found.append(f"{end}, not to {ends.to}")
     if ends.node not in (None, dialog.node):
         found.append(f"it ended in {dialog.node}, not in {ends.node}")
@@ -113,6 +125,14 @@ def complaints(ends: Ends, end: End | None, dialog: Dialog, kept: Kept) -> list[
     variables = {**_shown(dialog), **dialog.variables}
     found += _values("variable", ends.vars, variables, dialog.secret_texts())
     found += _values("tag", ends.tags, dialog.tags, frozenset())
+    results = dialog.results()
+    found += [
+        f'the dialplan is told {name}, "{results[name]}"'
+        for name, value in ends.results.items()
+        if value is None and name in results
+    ]
+    told = {name: value for name, value in ends.results.items() if value is not None}
+    found += _values("result", told, results, frozenset())
     found += [
         f'no log line has "{part}"; there is {_listed(kept.logged)}'
         for part in ends.logged

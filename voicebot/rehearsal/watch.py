@@ -203,9 +203,9 @@ class Watch:
                 turns.recording = action
             case ev.Request(method=method, url=url, secret=secret):
                 self.happened(f"{method} {MASKED if secret else url}", self.now())
-            case ev.Transfer(to=to):
-                self.ending = End("transfer", to)
-                self.happened(f"transfer to {to}", self.now())
+            case ev.Transfer():
+                self.ending = End("transfer", action)
+                self.happened(f"transfer to {self.ending.target}", self.now())
             case ev.HangUp():
                 self.ending = End("bot")
             case _:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from voicebot.flow import model, walk
-from voicebot.flow.check import answers, names, secrets, sounds, values, variables, ways
+from voicebot.flow.check import answers, names, results, secrets, sounds, values, variables, ways
 from voicebot.flow.check.told import Known
 from voicebot.flow.loader import read_flow
 from voicebot.flow.yamlfile import Finding, Severity, sort_findings
@@ -25,7 +25,7 @@ _PROOFS: Final[tuple[Callable[[walk.Survey, Known], Iterator[Finding]], ...]] = 
     variables.set_somewhere, variables.set_before,
     ways.ends, ways.dead_steps, ways.events, ways.reachable, ways.circles,
     answers.same, answers.hidden, answers.prefixes, answers.vocabulary,
-    sounds.files, sounds.translations, sounds.braces, sounds.markup,
+    sounds.files, sounds.translations, sounds.braces, sounds.markup, sounds.whispers,
     values.members, values.filters, values.comparisons, values.marks,
 )  # fmt: skip
 _LOCAL_PROOFS: Final = (
@@ -81,6 +81,7 @@ def _checked(path: Path, known: Known) -> tuple[model.Flow | None, list[Finding]
             findings.extend(proof(found, known))
     findings.extend(ways.given_up(surveys))
     findings.extend(secrets.told(surveys))
+    findings.extend(results.names(surveys))
     broken = any(finding.severity is Severity.ERROR for finding in findings)
     return (None if broken else flow), sort_findings(findings)
 

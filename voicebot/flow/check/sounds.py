@@ -10,7 +10,7 @@ from voicebot.flow.check.told import Known, error, warning
 from voicebot.flow.expressions import Expression
 from voicebot.flow.spoken import markup as marked_up
 from voicebot.flow.walk import Survey
-from voicebot.flow.yamlfile import Finding
+from voicebot.flow.yamlfile import Finding, Mark
 
 _BRACED = re.compile(r"\{\s*(\w+)\s*\}")
 
@@ -38,6 +38,28 @@ def translations(found: Survey, _known: Known) -> Iterator[Finding]:
                     prompt.mark,
                     f"this prompt is not translated to {', '.join(lacking)}",
                 )
+
+
+def whispers(found: Survey, _known: Known) -> Iterator[Finding]:
+    """What the caller does not hear has no marks for him, and he cannot interrupt it."""
+    for step in found.steps:
+        if not isinstance(step, model.Transfer):
+            continue
+        for ref in walk.refs_of(step.whisper):
+            if ref.barge_in is not None:
+                yield _not_interrupted(ref.mark)
+        for words in walk.words_of(step.whisper):
+            if words.barge_in is not None:
+                yield _not_interrupted(words.mark)
+            text = "".join(part for part in words.text.parts if isinstance(part, str))
+            for name in marked_up.marks(text):
+                yield warning(
+                    "markup", words.mark, f'the caller does not hear the <mark name="{name}"/>'
+                )
+
+
+def _not_interrupted(mark: Mark) -> Finding:
+    return warning("whisper", mark, "the caller does not hear a whisper: `barge_in` means nothing")
 
 
 def braces(found: Survey, _known: Known) -> Iterator[Finding]:

@@ -33,6 +33,8 @@ _RESULT: Final = "the answer of a server"
 _FILE: Final = "the path of a file"
 _TEXTS: Final = frozenset({"a text of digits", "a text", _FILE})
 _MEMBERS: Final = ("status", "json", "text")
+_CALL: Final = re.compile(r"call\.(id|caller|caller_name|called|channel|channel_language|args\..+)")
+"""What is a text, of the values of the call that could be taken for numbers."""
 
 _NOT_FOR: Final[Mapping[str, frozenset[str]]] = {
     "date": frozenset({_TRUTH, "a number", "a time", _RESULT}),
@@ -231,18 +233,23 @@ def _compared(tree: ast.expr) -> Iterator[tuple[str, ast.cmpop, object]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Compare) and len(node.ops) == 1:
             left, right = node.left, node.comparators[0]
-            if isinstance(right, ast.Name):
+            if isinstance(right, _NAMED):
                 left, right = right, left
             items = right.elts if isinstance(right, ast.List | ast.Tuple) else [right]
             for item in items:
-                if isinstance(left, ast.Name) and isinstance(item, ast.Constant):
-                    yield left.id, node.ops[0], item.value
+                if isinstance(left, _NAMED) and isinstance(item, ast.Constant):
+                    yield ast.unparse(left), node.ops[0], item.value
+
+
+_NAMED = ast.Name | ast.Attribute
+"""What may be compared: a variable, or what is known of the call."""
 
 
 def _never(  # noqa: C901 - a row for each kind
     name: str, operator: ast.cmpop, constant: object, known: Mapping[str, Holds]
 ) -> str:
     kinds = known[name].certain() if name in known else frozenset[str]()
+    kinds = frozenset({"a text"}) if _CALL.fullmatch(name) else kinds
     if len(kinds) != 1 or constant is None or isinstance(constant, bool):
         return ""
     kind = next(iter(kinds))

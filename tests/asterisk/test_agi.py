@@ -1,0 +1,159 @@
+"""The two lines of the dialplan over a real Asterisk: who calls, transfers and the way back, results.
+
+exten => 7001,1,Answer()
+ same => n,AGI(agi://127.0.0.1/dentist)
+"""
+
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+
+from tests.bot import Bot, running_bot, write_config
+
+from .bed import Bed
+from .phone import Phone, Report
+from .rtp import Samples
+
+pytestmark = [pytest.mark.asterisk, pytest.mark.models]
+
+FLOW = """
+voicebot: 1
+on:
+  failed: {goto: bye}
+  hangup: {do: [{log: "left at ${call.node}"}]}
+vars: {note: null}
+nodes:
+  main:
+    - log: "${call.caller} ${call.caller_name} calls ${call.called} on ${call.channel}, bed ${call.args.bed}"
+    - tag: {topic: "${call.caller}"}
+    - menu:
+        say: "Welcome. Press a key."
+        choices:
+          - {answers: [code], keys: "1", goto: code}
+          - {answers: [agent], keys: "2", goto: agent}
+          - {answers: [blind], keys: "3", goto: blind}
+          - {answers: [goodbye], keys: "4", goto: bye}
+          - {answers: [desk], keys: "5", goto: desk}
+  code:
+    - ask: {to: code, type: digits, length: 3, say: "Your code."}
+    - goto: bye
+  agent:
+    - transfer: {to: "400", wait: 5s, whisper: "A caller.", failed: {do: [{say: "Nobody is there."}], then: {goto: again}}}
+  again:
+    - ask: {to: code, type: digits, length: 2, say: "Your number, please."}
+    - goto: bye
+  blind:
+    - transfer: "400"
+  desk:
+    - transfer: {to: "PJSIP/anonymous/sip:agent@${call.args.agent}", failed: {goto: bye}}
+  bye: [{say: "Goodbye."}, hangup]
+"""
+
+
+@pytest.fixture(scope="module")
+def bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bot]:
+    folder = tmp_path_factory.mktemp("agi")
+    config = write_config(
+        folder,
+        "'127.0.0.1:0'",
+        listen="agi: '127.0.0.1:0'",
+        extra="routes: [{called: '7000', flow: main}]\n",
+    )
+    (folder / "flows" / "main.yaml").write_text(FLOW)
+    with running_bot(config) as running:
+        yield running
+
+
+class Caller:
+    """A phone in a call that came by AGI()."""
+
+    def __init__(
+        self, bed: Bed, bot: Bot, exten: str = "agi", flow: str = "main", agent: str = ""
+    ) -> None:
+        self.uuid: UUID = uuid4()
+        self._bed, self._bot = bed, bot
+        self.phone = Phone()
+        headers = {
+            "X-Bed-UUID": str(self.uuid),
+            "X-Bed-Agi": f"{bot.address_of('agi')}/{flow}",
+            "X-Bed-Agent": agent,
+        }
+        self.phone.start_call(bed.sip, exten, headers=headers)
+
+    def done(self) -> Report:
+        report = self.phone.join()
+        self._bed.ami.wait_step(self.uuid, "gone")
+        return report
+
+    @property
+    def steps(self) -> list[str]:
+        return [step.name for step in self._bed.ami.steps(self.uuid)]
+
+    def told(self, step: str) -> dict[str, str]:
+        """What the dialplan knew at that step."""
+        return dict(self._bed.ami.wait_step(self.uuid, step).fields)
+
+
+def test_the_caller_is_known_and_the_dialplan_gets_the_results(bed: Bed, bot: Bot) -> None:
+    caller = Caller(bed, bot)
+    caller.phone.press("1", at_s=0.5)
+    caller.phone.listen()
+    caller.phone.press("123")
+    caller.done()
+    logged = bot.wait_for("call.log")["text"]
+    assert logged.startswith("1000 Test Caller calls agi on PJSIP/anonymous-")
+    assert str(caller.uuid) in logged
+    assert caller.steps == ["enter", "back", "gone"]
+    told = caller.told("back")
+    assert (told["AgiStatus"], told["Result"]) == ("SUCCESS", "hangup")
+    assert (told["Code"], told["Topic"]) == ("123", "1000")
+
+
+def tone(phone: Phone, frequency_hz: int, seconds: float = 1.0) -> Samples:
+    at_s = np.arange(int(phone.rate_hz * seconds)) / phone.rate_hz
+    return np.round(8000 * np.sin(2 * np.pi * frequency_hz * at_s)).astype(np.int16)
+
+
+def loudest_hz(report: Report, from_s: float) -> float:
+    """The frequency that is strongest in the second from then on."""
+    begin = round(from_s * report.rate_hz)
+    part = report.heard[begin : begin + report.rate_hz]
+    spectrum = np.abs(np.fft.rfft(part * np.hanning(len(part))))
+    return float(np.argmax(spectrum) * report.rate_hz / len(part))
+
+
+def test_a_transfer_rings_a_second_phone_that_talks_both_ways(bed: Bed, bot: Bot) -> None:
+    agent = Phone()
+    host, port = agent.wait_for_call(ring_s=0.5)
+    caller = Caller(bed, bot, agent=f"{host}:{port}")
+    caller.phone.press("2", at_s=0.5)
+    assert agent.wait_answered(15)
+    agent.listen()
+    caller.phone.say(tone(caller.phone, 500))
+    agent.say(tone(agent, 1200))
+    agent.listen()
+    caller.phone.listen()
+    agent.hang_up()
+    at_agent = agent.join()
+    at_caller = caller.done()
+    assert not at_agent.failed
+    assert abs(loudest_hz(at_agent, at_agent.loud_s[1] - 1) - 500) < 20
+    assert abs(loudest_hz(at_caller, at_caller.loud_s[1] - 1) - 1200) < 20
+    assert caller.steps == ["enter", "gone"]  # who has talked to a person is not sent to one again
+    assert caller.told("gone")["Result"] == "transfer"
+
+
+def test_the_caller_comes_back_into_the_flow_from_a_busy_phone(bed: Bed, bot: Bot) -> None:
+    agent = Phone()
+    host, port = agent.wait_for_call(refusal="486 Busy Here")
+    caller = Caller(bed, bot, agent=f"{host}:{port}")
+    caller.phone.press("2", at_s=0.5)
+    bot.wait_for("call.transfer_failed", to="400", reason="busy")
+    caller.phone.listen()
+    caller.phone.press("42")
+    caller.done()
+    told = caller.told("back")
+    assert (told["Result"], told["Code"]) == ("hangup", "42")
+    assert agent.join().failed == "486 Busy Here"

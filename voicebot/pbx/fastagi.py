@@ -1,0 +1,336 @@
+"""One caller whose dialplan has come to AGI(): his legs, his transfers, his results.
+
+    exten => 7001,1,Answer()
+     same => n,AGI(agi://127.0.0.1/dentist)
+
+Asterisk waits in AGI() while the session tells it what to do with the channel: run AudioSocket(),
+which is the call's leg; when that has ended, Dial() somebody else, and AudioSocket() again if nobody
+is there; at last set the variables and go on.  One command at a time, and the one that is under way
+for most of the call is the leg's.
+
+Knows the commands, the dialplan's applications and what their results mean.  Must not know the
+protocol's lines, sockets, or what happens within a call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+from uuid import UUID, uuid4
+
+import structlog
+import trio
+
+from voicebot.call.ending import Ending, Outcome
+from voicebot.call.services import CallerLeft, Connected
+from voicebot.calls import BackOn, Calls, Leg, Taken
+from voicebot.config_values import Address
+from voicebot.flow import events as ev
+from voicebot.flow.events import TransferKind
+from voicebot.line.agi import AgiError, AgiSession, Reply
+from voicebot.pbx.introduction import Introduction
+from voicebot.pbx.results import RESULT, channel_variables
+from voicebot.pbx.switchboard import Switchboard
+from voicebot.pbx.whisper import whisper
+
+log = structlog.get_logger()
+
+APP: Final = "app"
+"""The leg is AudioSocket(); else it is Dial(AudioSocket/…) with that codec."""
+GRACE_S: Final = 1.0
+"""A leg whose application has ended already may still be saying who it is."""
+CHANNEL_UP: Final = "6"
+NO_SUCH_APPLICATION: Final = "-2"
+WHISPER: Final = "voicebot-whisper"
+"""The context of the dialplan in which the one who is called hears what he is told first."""
+UNKNOWN: Final = frozenset({"", "unknown"})
+PSEUDO: Final = frozenset({"s", "i", "t", "h", "o", "a"})
+"""Extensions that nobody has dialled."""
+
+TALKED: Final = frozenset({"ANSWER", "CONTINUE", "SUCCESS", "USEREXIT", ""})
+"""Of DIALSTATUS, QUEUESTATUS (which is empty behind a talk) and VMSTATUS."""
+REASONS: Final = {
+    "BUSY": "busy",
+    "NOANSWER": "no answer",
+    "CHANUNAVAIL": "unreachable",
+    "CONGESTION": "unreachable",
+    "DONTCALL": "refused",
+    "TORTURE": "refused",
+    "INVALIDARGS": "unreachable",
+    "TIMEOUT": "timeout",
+    "FULL": "full",
+    "JOINEMPTY": "empty",
+    "LEAVEEMPTY": "empty",
+    "JOINUNAVAIL": "empty",
+    "LEAVEUNAVAIL": "empty",
+    "FAILED": "unreachable",
+}
+"""Of the others, as flows and their tests have them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """How a leg is to be made."""
+
+    address: Address
+    """Where Asterisk finds our AudioSocket."""
+    form: str = APP
+    """`app`, or a codec."""
+
+
+def introduction(environment: Mapping[str, str]) -> Introduction:
+    """Who calls, by AGI's environment; the path of the URL names the flow.
+
+    Arguments that are `name=value`, also in the URL's query, go by their names, the others are
+    `arg1`, `arg2` and so on.
+    """
+    script = urlsplit(environment.get("network_script", ""))
+    path = unquote(script.path).strip("/")
+    args = dict(parse_qsl(script.query, keep_blank_values=True))
+    number = 1
+    while (text := environment.get(f"arg_{number}")) is not None:
+        name, equals, value = text.partition("=")
+        args |= {name.strip(): value} if equals and name.strip() else {f"arg{number}": text}
+        number += 1
+    return Introduction(
+        caller=_known(environment.get("callerid", "")),
+        caller_name=_known(environment.get("calleridname", "")),
+        called=_called(environment),
+        channel=environment.get("channel", ""),
+        channel_language=environment.get("language", ""),
+        context=environment.get("context", ""),
+        args=args,
+        flow=path or None,
+    )
+
+
+def _known(text: str) -> str:
+    return "" if text in UNKNOWN else text
+
+
+def _called(environment: Mapping[str, str]) -> str:
+    """The extension, which is what the dialplan says now; where it says nothing, what was dialled."""
+    extension = environment.get("extension", "")
+    return _known(environment.get("dnid", "")) if extension in PSEUDO else extension
+
+
+class AgiCaller:
+    """One caller; an `Exchange` of his call.
+
+    Args:
+        audio: how his legs are made.
+    """
+
+    def __init__(
+        self,
+        session: AgiSession,
+        calls: Calls,
+        switchboard: Switchboard,
+        *,
+        audio: Audio,
+        peer: str,
+    ) -> None:
+        self._session = session
+        self._calls = calls
+        self._legs = switchboard.legs
+        self._audio = audio
+        self._peer = peer
+        self._context = switchboard.context
+        """Where extensions are looked for that name none."""
+        self._gone = False
+        """The session is over: there is nobody to tell anything."""
+        self._leg_over = trio.Event()
+        self._talked = False
+        """He has been connected, and the talk is over."""
+        self._nursery: trio.Nursery
+
+    async def run(self, environment: Mapping[str, str]) -> None:
+        """Take the caller through his call, and give him back to the dialplan.
+
+        Raises:
+            AgiError: the session ended at a moment when that ends nothing else.
+        """
+        self._uuid = uuid4()
+        known = introduction(environment)
+        self._context = self._context or known.context
+        answer = self._calls.answer(self._uuid, known, self._peer)
+        if not isinstance(answer, Taken):
+            await self._set_variables(Ending(answer))
+            return
+        if (await self._session.command("CHANNEL STATUS")).result != CHANNEL_UP:
+            await self._session.command("ANSWER")
+        async with trio.open_nursery() as self._nursery:
+            leg = await self._new_leg(self._uuid)
+            if leg is None:
+                ending = Ending(Outcome.CALLER_HUNG_UP if self._left else Outcome.FAULT)
+            else:
+                ending = await self._calls.run(answer, leg, self)
+            await self._leg_over.wait()
+            if not self._gone:
+                await self._go_on(ending)
+
+    # As an Exchange ---------------------------------------------------------------------------
+
+    async def transfer(
+        self, transfer: ev.Transfer, put_down: Callable[[], Awaitable[None]]
+    ) -> Connected | BackOn | CallerLeft:
+        """As `Exchange`; without a way back the caller is connected when the call has ended."""
+        if not transfer.returns:
+            return Connected()
+        await put_down()
+        await self._leg_over.wait()
+        try:
+            reason = await self._connect(transfer)
+        except AgiError:
+            self._gone = True
+            return CallerLeft()
+        if self._session.hung_up:
+            return CallerLeft()
+        if reason is None:
+            self._talked = True
+            return Connected()
+        leg = await self._new_leg(uuid4())
+        return CallerLeft() if leg is None else BackOn(reason, leg)
+
+    async def ending(self, ending: Ending) -> None:
+        """As `Exchange`: the variables are set when the leg is over, since it is AGI's command."""
+        del ending
+        await trio.lowlevel.checkpoint()
+
+    # Legs -------------------------------------------------------------------------------------
+
+    @property
+    def _left(self) -> bool:
+        return self._gone or self._session.hung_up
+
+    async def _new_leg(self, uuid: UUID) -> Leg | None:
+        """Have Asterisk connect; None where it does not, and the caller is gone or it is logged."""
+        self._leg_over = trio.Event()
+        with self._legs.awaited(uuid) as coming, trio.CancelScope() as waiting:
+            self._nursery.start_soon(self._execute_leg, uuid, waiting)
+            return await coming.receive()
+        if not self._left:
+            log.error("agi.no_leg", call=str(self._uuid), channel_gets=str(self._audio.address),
+                      remedy="Asterisk could not connect there, or lacks AudioSocket: see its log, "
+                      "and voicebot doctor")  # fmt: skip
+        return None
+
+    async def _execute_leg(self, uuid: UUID, waiting: trio.CancelScope) -> None:
+        """Run the application that is the leg, to its end."""
+        address, form = self._audio.address, self._audio.form
+        try:
+            if form == APP:
+                await self._execute("AudioSocket", f"{uuid},{address}")
+            else:
+                await self._execute("Dial", f"AudioSocket/{address}/{uuid}/c({form}),,g")
+        except AgiError:
+            self._gone = True
+        self._leg_over.set()
+        waiting.deadline = trio.current_time() + GRACE_S
+
+    async def _execute(self, application: str, data: str) -> Reply:
+        reply = await self._session.command("EXEC", application, data)
+        if reply.result == NO_SUCH_APPLICATION:
+            log.error("agi.no_application", application=application,
+                      remedy=f"load its module in Asterisk, such as app_{application.lower()}.so")  # fmt: skip
+        return reply
+
+    # Somebody else ----------------------------------------------------------------------------
+
+    async def _connect(self, transfer: ev.Transfer) -> str | None:
+        """Connect the caller with somebody, and wait until they have talked.
+
+        Returns:
+            Why they have not; None: they have.
+
+        Raises:
+            AgiError: the session is over.
+        """
+        # For the case that we are not there any more when the talk is over.
+        await self._set(RESULT, Outcome.TRANSFER.value)
+        if transfer.kind is TransferKind.QUEUE:
+            await self._execute("Queue", f"{transfer.to},,,,{round(transfer.wait_s)}")
+            return await self._reason("QUEUESTATUS")
+        if transfer.kind is TransferKind.VOICEMAIL:
+            await self._execute("VoiceMail", f"{transfer.to},u")
+            return await self._reason("VMSTATUS")
+        target = transfer.to
+        if transfer.kind is TransferKind.EXTENSION:
+            target = f"Local/{transfer.to}@{transfer.context or self._context}"
+        seconds = max(1, round(transfer.wait_s))
+        whispering = trio.CancelScope()
+        options = await self._whisper(transfer, whispering)
+        await self._execute("Dial", f"{target},{seconds},g{options}")
+        whispering.cancel()
+        return await self._reason("DIALSTATUS")
+
+    async def _reason(self, variable: str) -> str | None:
+        status = await self._session.variable(f"${{{variable}}}")
+        if status in TALKED:
+            return None
+        return REASONS.get(status, status.lower())
+
+    async def _whisper(self, transfer: ev.Transfer, whispering: trio.CancelScope) -> str:
+        """The option of Dial that has the other side hear something first; "" for nothing."""
+        if not transfer.whisper:
+            return ""
+        exists = await self._session.variable(f"${{DIALPLAN_EXISTS({WHISPER},s,1)}}")
+        if exists == "0":
+            log.warning("agi.no_whisper", call=str(self._uuid),
+                        remedy=f"the dialplan lacks [{WHISPER}]: see voicebot dialplan")  # fmt: skip
+            return ""
+        uuid = uuid4()
+        self._nursery.start_soon(self._whisper_leg, uuid, transfer, whispering)
+        return f"U({WHISPER}^{uuid}^{self._audio.address})"
+
+    async def _whisper_leg(
+        self, uuid: UUID, transfer: ev.Transfer, whispering: trio.CancelScope
+    ) -> None:
+        with self._legs.awaited(uuid) as coming, whispering:  # cancelled: nobody has answered
+            leg = await coming.receive()
+            await whisper(transfer.whisper, leg, self._calls.services)
+
+    # The way back to the dialplan -------------------------------------------------------------
+
+    async def _go_on(self, ending: Ending) -> None:
+        try:
+            await self._set_variables(ending)
+            transfer = ending.transfer
+            if self._talked:
+                # As Dial() does where nothing else is said: who has talked is not sent to a person again.
+                await self._session.command("HANGUP")
+            elif transfer is not None and not self._left:
+                await self._leave(transfer)
+        except AgiError as error:
+            log.info("agi.session_over", call=str(self._uuid), reason=str(error))
+
+    async def _leave(self, transfer: ev.Transfer) -> None:
+        """Send the caller where the flow says, for good."""
+        if transfer.kind is not TransferKind.EXTENSION or transfer.whisper:
+            reason = await self._connect(transfer)
+            if reason is None:
+                await self._session.command("HANGUP")
+            else:
+                log.warning("call.transfer_failed", call=str(self._uuid), to=transfer.to, reason=reason)  # fmt: skip
+            return
+        context = transfer.context or self._context
+        place = f"{context},{transfer.to},1"
+        if await self._session.variable(f"${{DIALPLAN_EXISTS({place})}}") == "0":
+            log.error("call.transfer_failed", call=str(self._uuid), to=transfer.to,
+                      reason=f"the dialplan has no extension {transfer.to} in [{context}]")  # fmt: skip
+            return
+        await self._session.command("SET CONTEXT", context)
+        await self._session.command("SET EXTENSION", transfer.to)
+        await self._session.command("SET PRIORITY", "1")
+
+    async def _set_variables(self, ending: Ending) -> None:
+        for name, text in channel_variables(str(self._uuid), ending).items():
+            await self._set(name, text)
+
+    async def _set(self, name: str, text: str) -> None:
+        try:
+            await self._session.command("SET VARIABLE", name, text)
+        except ValueError as error:
+            log.warning("agi.variable_too_long", call=str(self._uuid), name=name, reason=str(error))

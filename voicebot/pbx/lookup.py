@@ -1,0 +1,246 @@
+"""What Asterisk's manager interface knows of a call that came with nothing but an identifier.
+
+Knows which of Asterisk's channels belongs to an identifier, and keeps one connection for all calls.
+Must not know calls or flows.  Nothing is raised into a call: what goes wrong is logged, and the call
+goes on without it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+import structlog
+import trio
+
+from voicebot.config import Ami
+from voicebot.pbx.ami import Event
+from voicebot.pbx.ami_session import AmiRefused, AmiSession, AmiUnavailable, open_ami
+from voicebot.pbx.introduction import Introduction
+
+log = structlog.get_logger()
+
+LIMIT_S: Final = 1.0
+"""For each thing that is asked here: a caller is waiting."""
+AGAIN_S: Final = 0.1
+"""A second look, for an Asterisk that has not yet written down what the channel does."""
+LOG_IN_S: Final = 5.0
+PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
+"""Before each new try to connect; the last goes on."""
+QUIET_S: Final = 30.0
+"""After which it is asked whether Asterisk is still there: a dead machine closes nothing."""
+COMPLAINTS: Final = 10
+"""Different ones, of one connection or one outage.  What Asterisk says is not ours to bound."""
+UNKNOWN: Final = "<unknown>"
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Lookup:
+    """Asks Asterisk about calls, while `run` runs."""
+
+    def __init__(self, ami: Ami) -> None:
+        self._ami = ami
+        self._session: AmiSession | None = None
+        self._listing = trio.Lock()
+        self._next: _Listing | None = None
+        """Asked for, and not yet begun."""
+        self._told: set[str] = set()
+        """What has been complained of since the connection was made or lost."""
+
+    async def run(self) -> None:
+        """Keep the connection, and make it again when it breaks, until cancelled."""
+        tries = 0
+        while True:
+            try:
+                with trio.fail_after(LOG_IN_S) as limit:
+                    async with open_ami(
+                        self._ami.address, self._ami.user, self._ami.secret
+                    ) as session:
+                        limit.deadline = float("inf")
+                        tries = 0
+                        await self._keep(session)
+            except AmiRefused as error:
+                self._complain("ami.away", f"{error}; compare ami in config.yaml with manager.conf")
+            except AmiUnavailable as error:
+                self._complain("ami.away", str(error))
+            except trio.TooSlowError:
+                self._complain("ami.away", f"no answer from {self._ami.address}")
+            await trio.sleep(PAUSES_S[min(tries, len(PAUSES_S) - 1)])
+            tries += 1
+
+    async def find(self, uuid: UUID) -> Introduction | None:
+        """Who calls with this identifier; None when Asterisk does not know, or not within `LIMIT_S`."""
+        with trio.move_on_after(LIMIT_S) as limit:
+            try:
+                return await self._find(uuid)
+            except AmiUnavailable:
+                return None  # told where the connection is made
+            except AmiRefused as error:
+                self._complain("ami.refused", str(error))
+        if limit.cancelled_caught:
+            self._complain("ami.slow", f"no answer within {LIMIT_S:g} s")
+        return None
+
+    async def tell(self, channel: str, variables: Mapping[str, str]) -> bool:
+        """Set variables of a channel; whether all of them are set.
+
+        Line breaks become spaces, for the manager interface has none.  A variable that cannot be set
+        is left out.
+        """
+        done = True
+        for name, value in variables.items():
+            if _VARIABLE.fullmatch(name):
+                line = " ".join(value.replace("\0", " ").splitlines())
+                done &= await self._do("Setvar", channel, Variable=name, Value=line)
+            else:
+                log.warning(
+                    "ami.not_done", action="Setvar", reason=f"no variable is called {name!r}"
+                )
+                done = False
+        return done
+
+    async def redirect(self, channel: str, context: str, exten: str) -> bool:
+        """Send a channel to the first priority of an extension; whether Asterisk has done it."""
+        return await self._do("Redirect", channel, Context=context, Exten=exten, Priority="1")
+
+    async def _keep(self, session: AmiSession) -> None:
+        """Be there for calls until the connection is lost.
+
+        Raises:
+            AmiUnavailable, trio.TooSlowError: it is.
+        """
+        self._session = session
+        self._told.clear()
+        log.info("ami.connected", address=str(self._ami.address), version=session.version)
+        try:
+            while True:
+                with trio.move_on_after(QUIET_S):
+                    raise AmiUnavailable(await session.wait_lost())
+                with trio.fail_after(LOG_IN_S):
+                    await session.action("Ping")
+        finally:
+            self._session = None
+            self._told.clear()
+
+    async def _find(self, uuid: UUID) -> Introduction | None:
+        caller = caller_of(await self._channels(), uuid)
+        if caller is None:
+            await trio.sleep(AGAIN_S)
+            caller = caller_of(await self._channels(), uuid)
+        return None if caller is None else await self._introduced(caller)
+
+    async def _introduced(self, row: Event) -> Introduction:
+        fields = {key: "" if value == UNKNOWN else value for key, value in row.fields.items()}
+        channel = fields.get("Channel", "")
+        # Where the dialplan is now may be a subroutine's `s`; what was dialled stays.
+        called = await self._variable(channel, "CALLERID(dnid)") or fields.get("Exten", "")
+        language = fields.get("Language") or await self._variable(channel, "CHANNEL(language)")
+        return Introduction(
+            caller=fields.get("CallerIDNum", ""),
+            caller_name=fields.get("CallerIDName", ""),
+            called=called,
+            channel=channel,
+            channel_language=language,
+        )
+
+    async def _variable(self, channel: str, name: str) -> str:
+        """A variable or function of a channel; "" when the channel is gone, or we may not ask."""
+        try:
+            response = await self._connected().action("Getvar", Channel=channel, Variable=name)
+        except AmiRefused as error:
+            self._complain("ami.refused", str(error))
+            return ""
+        return response.fields.get("Value", "")
+
+    async def _channels(self) -> Iterable[Event]:
+        """All channels, looked up after this was called.
+
+        One look serves everybody who has asked before it began: a hundred calls at once cost two.
+        """
+        if self._next is not None:
+            listing = self._next
+            await listing.over.wait()
+            return listing.rows
+        listing = self._next = _Listing()
+        try:
+            async with self._listing:
+                self._next = None
+                listing.rows = await self._connected().listed("CoreShowChannels")
+        finally:
+            if self._next is listing:
+                self._next = None
+            listing.over.set()
+        return listing.rows
+
+    def _connected(self) -> AmiSession:
+        if self._session is None:
+            raise AmiUnavailable("not connected")
+        return self._session
+
+    async def _do(self, action: str, channel: str, **fields: str) -> bool:
+        if not channel:
+            # Asterisk would take it for a global variable.
+            log.warning("ami.not_done", action=action, reason="the channel is not known")
+            return False
+        reason = f"no answer within {LIMIT_S:g} s"
+        with trio.move_on_after(LIMIT_S):
+            try:
+                await self._connected().action(action, Channel=channel, **fields)
+            except (AmiUnavailable, AmiRefused, ValueError) as error:
+                reason = str(error)
+            else:
+                return True
+        log.warning("ami.not_done", action=action, channel=channel, reason=reason)
+        return False
+
+    def _complain(self, event: str, reason: str) -> None:
+        """Say it once, not for every call that it concerns."""
+        if reason not in self._told and len(self._told) < COMPLAINTS:
+            self._told.add(reason)
+            log.warning(event, reason=reason)
+
+
+@dataclass(slots=True)
+class _Listing:
+    """A look at all channels that several calls wait for."""
+
+    over: trio.Event = field(default_factory=trio.Event)
+    rows: Iterable[Event] = ()
+    """Stays empty when it fails."""
+
+
+def caller_of(channels: Iterable[Event], uuid: UUID) -> Event | None:
+    """The caller's row among those of CoreShowChannels; not the bot's own.
+
+    With `AudioSocket(UUID,HOST:PORT)`, also within TryExec, and with
+    `Dial(AudioSocket/HOST:PORT/UUID/c(CODEC))` the identifier stands in what the caller's channel is
+    doing.  Where something else has called the bot (a queue, say), the bot's channel has it in its
+    name, and belongs together with the caller's.
+    """
+    rows = list(channels)
+    written = str(uuid)
+    own: Event | None = None
+    for row in rows:
+        if row.fields.get("Channel", "").lower().startswith("audiosocket/"):
+            own = row if row.fields["Channel"].lower().endswith(f"-{written}") else own
+        elif _is_doing(row, written):
+            return row
+    if own is None:
+        return None
+    first = own.fields.get("Linkedid")
+    return next(
+        (row for row in rows if row is not own and row.fields.get("Uniqueid") == first), None
+    )
+
+
+def _is_doing(row: Event, written: str) -> bool:
+    data = row.fields.get("ApplicationData", "").lower()
+    application = row.fields.get("Application", "").lower()
+    if application == "audiosocket":
+        return data.partition(",")[0].strip(' "') == written
+    # Of several that ring at once, divided by &, the bot may be any.
+    pattern = rf"audiosocket/[^/&,]+/{written}(?![0-9a-f-])"
+    return application == "dial" and re.search(pattern, data) is not None
