@@ -31,8 +31,8 @@ res_pjsip_authenticator_digest res_pjsip_endpoint_identifier_anonymous res_pjsip
 res_pjsip_header_funcs res_pjsip_rfc3326
 chan_pjsip res_rtp_asterisk
 res_audiosocket app_audiosocket chan_audiosocket res_speech res_agi
-pbx_config app_dial app_echo app_exec app_milliwatt app_senddtmf app_stack app_userevent
-func_callerid func_channel func_curl func_dialplan func_logic func_uri func_uuid res_curl
+pbx_config app_dial app_echo app_exec app_milliwatt app_queue app_senddtmf app_stack app_userevent
+func_callerid func_channel func_curl func_dialplan func_logic func_uri func_uuid func_version res_curl
 bridge_simple res_clioriginate
 codec_ulaw codec_alaw codec_a_mu codec_g722 codec_resample
 """.split()
@@ -64,10 +64,10 @@ exten => _a[n]swered-cha[n]-.,1,Gosub(bed-sub,prepare,1)
 
 exten => agi,1,Gosub(bed-sub,prepare,1)
  same => n,Answer()
- same => n,AGI(agi://${AGI},bed=${UUID})
+ same => n,AGI(agi://${AGI},bed=${UUID},desk=PJSIP/anonymous/sip:agent@${AGENT})
  same => n,Goto(bed-back,s,1)
 exten => agi-unanswered,1,Gosub(bed-sub,prepare,1)
- same => n,AGI(agi://${AGI},bed=${UUID})
+ same => n,AGI(agi://${AGI},bed=${UUID},desk=PJSIP/anonymous/sip:agent@${AGENT})
  same => n,Goto(bed-back,s,1)
 exten => _4XX,1,Dial(PJSIP/anonymous/sip:agent@${AGENT})
 
@@ -128,6 +128,7 @@ def write_configuration(folder: Path, inside: str, modules_folder: str, ports: P
         "pjsip": _pjsip(ports),
         "extensions": DIALPLAN,
         "cdr": "[general]\nenable = no\n",
+        "queues": "[general]\n[nobody]\njoinempty = no\n",
         "http": "[general]\nenabled = no\n",
         "indications": "[general]\ncountry = us\n[us]\ndescription = US\nringcadence = 2000,4000\n"
         "dial = 350+440\nbusy = 480+620/500,0/500\nring = 440+480/2000,0/4000\n"

@@ -36,6 +36,7 @@ nodes:
           - {answers: [blind], keys: "3", goto: blind}
           - {answers: [goodbye], keys: "4", goto: bye}
           - {answers: [desk], keys: "5", goto: desk}
+          - {answers: [queue], keys: "6", goto: queue}
   code:
     - ask: {to: code, type: digits, length: 3, say: "Your code."}
     - goto: bye
@@ -47,7 +48,9 @@ nodes:
   blind:
     - transfer: "400"
   desk:
-    - transfer: {to: "PJSIP/anonymous/sip:agent@${call.args.agent}", failed: {goto: bye}}
+    - transfer: {to: "${call.args.desk}", wait: 1s, failed: {do: [{say: "No answer."}], then: {goto: again}}}
+  queue:
+    - transfer: {queue: nobody, failed: {do: [{say: "Nobody is there."}], then: {goto: again}}}
   bye: [{say: "Goodbye."}, hangup]
 """
 
@@ -59,7 +62,7 @@ def bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bot]:
         folder,
         "'127.0.0.1:0'",
         listen="agi: '127.0.0.1:0'",
-        extra="routes: [{called: '7000', flow: main}]\n",
+        extra="routes: [{called: agi-unanswered, flow: main}]\n",
     )
     (folder / "flows" / "main.yaml").write_text(FLOW)
     with running_bot(config) as running:
@@ -111,6 +114,17 @@ def test_the_caller_is_known_and_the_dialplan_gets_the_results(bed: Bed, bot: Bo
     assert (told["Code"], told["Topic"]) == ("123", "1000")
 
 
+class Holding(str):
+    """Equal to every text that it stands in: for looking a log line up."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and str(self) in other
+
+    __hash__ = str.__hash__
+
+
 def tone(phone: Phone, frequency_hz: int, seconds: float = 1.0) -> Samples:
     at_s = np.arange(int(phone.rate_hz * seconds)) / phone.rate_hz
     return np.round(8000 * np.sin(2 * np.pi * frequency_hz * at_s)).astype(np.int16)
@@ -157,3 +171,74 @@ def test_the_caller_comes_back_into_the_flow_from_a_busy_phone(bed: Bed, bot: Bo
     told = caller.told("back")
     assert (told["Result"], told["Code"]) == ("hangup", "42")
     assert agent.join().failed == "486 Busy Here"
+
+
+def test_a_caller_who_is_sent_on_for_good_is_the_dialplans(bed: Bed, bot: Bot) -> None:
+    agent = Phone()
+    host, port = agent.wait_for_call()
+    caller = Caller(bed, bot, agent=f"{host}:{port}")
+    caller.phone.press("3", at_s=0.5)
+    assert agent.wait_answered(15)
+    caller.phone.hang_up()
+    assert "1000" in agent.join().called_by
+    caller.done()
+    assert caller.steps == ["enter", "gone"]
+    assert caller.told("gone")["Result"] == "transfer"
+
+
+@pytest.mark.parametrize(("key", "reason"), [("5", "no answer"), ("6", "empty")])
+def test_the_caller_comes_back_from_a_phone_and_from_a_queue(
+    bed: Bed, bot: Bot, key: str, reason: str
+) -> None:
+    agent = Phone()
+    host, port = agent.wait_for_call(ring_s=60)
+    caller = Caller(bed, bot, agent=f"{host}:{port}")
+    caller.phone.press(key, at_s=0.5)
+    bot.wait_for("call.transfer_failed", reason=reason)
+    caller.phone.listen()
+    caller.phone.press("42")
+    caller.done()
+    assert caller.told("back")["Code"] == "42"
+    agent.hang_up()
+
+
+def test_who_hangs_up_while_it_rings_leaves_nothing_behind(bed: Bed, bot: Bot) -> None:
+    agent = Phone()
+    host, port = agent.wait_for_call(ring_s=60)
+    caller = Caller(bed, bot, agent=f"{host}:{port}")
+    caller.phone.press("2", at_s=0.5)
+    uuid = bot.wait_for("call.log", text=Holding(str(caller.uuid)))["call"]
+    bot.wait_for("call.transfer", call=uuid)
+    caller.phone.hang_up()
+    assert agent.join().failed == "given up"
+    caller.done()
+    assert bot.wait_for("call.ended", call=uuid)["reason"] == "caller hung up"
+    assert bot.events("call.log", call=uuid, text="left at agent")
+    assert caller.told("gone")["Result"] == "caller_hung_up"
+    assert "0 active channels" in bed.ami.command("core show channels count")
+
+
+def test_who_hangs_up_in_a_prompt_is_told_to_the_dialplan(bed: Bed, bot: Bot) -> None:
+    caller = Caller(bed, bot)
+    caller.phone.listen(quiet_s=0.0)
+    caller.phone.hang_up()
+    caller.done()
+    assert caller.steps == ["enter", "gone"]
+    told = caller.told("gone")
+    assert (told["Result"], told["Topic"]) == ("caller_hung_up", "1000")
+
+
+def test_a_channel_that_nobody_has_answered_is_answered_and_its_number_finds_the_flow(
+    bed: Bed, bot: Bot
+) -> None:
+    caller = Caller(bed, bot, "agi-unanswered", flow="")
+    caller.phone.press("4", at_s=0.5)
+    caller.done()
+    assert caller.told("back")["Result"] == "hangup"
+
+
+def test_a_flow_that_there_is_not_leaves_the_call_to_the_dialplan(bed: Bed, bot: Bot) -> None:
+    caller = Caller(bed, bot, flow="mian")
+    caller.done()
+    assert caller.told("back")["Result"] == "no_flow"
+    assert "mian" in bot.wait_for("call.refused")["reason"]

@@ -30,6 +30,7 @@ from voicebot.call.turn import Waterfall
 from voicebot.flow import bands
 from voicebot.flow import events as ev
 from voicebot.flow.answers import UNKNOWN, Claim, Still, Word
+from voicebot.flow.dialled import named
 from voicebot.flow.dialog import CallInfo, Dialog
 from voicebot.flow.model import BargeIn, Flow
 from voicebot.flow.spoken import markup
@@ -608,7 +609,7 @@ class Call:
         await trio.sleep(FAR_BUFFER_S)
         if isinstance(last, ev.Transfer):
             context: dict[str, Any] = {"context": last.context} if last.context else {}
-            self.log.info("call.transfer", to=last.to, **context)
+            self.log.info("call.transfer", to=named(last.kind, last.to), **context)
             self._nursery.start_soon(self._transfer, last)
         else:
             self._over, self._outcome = "bot hung up", Outcome.HANGUP
@@ -622,13 +623,14 @@ class Call:
 
     def _transferred(self, item: items.TransferOver) -> None:
         transfer, switched = item.transfer, item.switched
+        to = named(transfer.kind, transfer.to)
         if isinstance(switched, Back) and transfer.returns:
-            self.log.warning("call.transfer_failed", to=transfer.to, reason=switched.reason)
+            self.log.warning("call.transfer_failed", to=to, reason=switched.reason)
             if switched.make_line is not None:
                 self._pick_up(switched.make_line)
             self._tell(ev.TransferFailed(self._now(), switched.reason))
         else:
-            self._over, self._outcome = f"transferred to {transfer.to}", Outcome.TRANSFER
+            self._over, self._outcome = f"transferred to {to}", Outcome.TRANSFER
             self._leaves_to = transfer
 
     async def _change_rate(self, rate_hz: int) -> None:
