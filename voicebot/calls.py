@@ -31,6 +31,7 @@ from voicebot.call.services import (
 from voicebot.config import Config, Listener
 from voicebot.flow import events as ev
 from voicebot.flow.values import CallInfo
+from voicebot.flow.yamlnodes import did_you_mean
 from voicebot.hearing.ear import CallerEar
 from voicebot.line.audiosocket import Decoder
 from voicebot.line.clock import MediaClock
@@ -134,7 +135,9 @@ class Calls:
         name = introduction.flow or self._route(introduction.called)
         served = self._reloader.flows.get(name) if name is not None else None
         if served is None:
-            reason = "no route" if name is None else f'no flow is called "{name}"'
+            flows = self._reloader.flows
+            hint = did_you_mean(name or "", flows)
+            reason = "no route" if name is None else f'no flow is called "{name}"{hint}'
             log.warning("call.refused", call=str(uuid), peer=peer, reason=reason)
             return Outcome.NO_FLOW
         if len(self._calls) - len(self._elsewhere) >= limit:

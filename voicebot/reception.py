@@ -34,6 +34,8 @@ IDENTIFY_S: Final = 5.0
 STRANGERS: Final = 100
 """Connections that have not yet said who they are; further ones are closed at once."""
 ACCEPT_AGAIN_S: Final = 0.1
+KEEP_ALIVE_S: Final = 60
+"""After so long Asterisk's machine is asked whether it is still there."""
 
 
 class Reception:
@@ -136,6 +138,9 @@ class Reception:
 
     async def _agi(self, settings: Agi, stream: trio.SocketStream, peer: str) -> None:
         """One session of AGI(), whatever it is; a fault in it ends here."""
+        # Somebody may talk for an hour with whom he was sent to, and not a byte goes over this.
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_ALIVE_S)
         session = AgiSession(stream)
         try:
             environment = await self._environment(session, peer)

@@ -28,6 +28,7 @@ from voicebot.call.services import CallerLeft, Connected
 from voicebot.calls import BackOn, Calls, Leg, Taken
 from voicebot.config_values import Address
 from voicebot.flow import events as ev
+from voicebot.flow.dialled import named
 from voicebot.flow.events import TransferKind
 from voicebot.line.agi import AgiError, AgiSession, Reply
 from voicebot.pbx.introduction import Introduction
@@ -290,7 +291,10 @@ class AgiCaller:
     ) -> None:
         with self._legs.awaited(uuid) as coming, whispering:  # cancelled: nobody has answered
             leg = await coming.receive()
-            await whisper(transfer.whisper, leg, self._calls.services)
+            try:
+                await whisper(transfer.whisper, leg, self._calls.services)
+            except Exception:  # the two can talk nevertheless
+                log.exception("call.whisper_fault", call=str(self._uuid))
 
     # The way back to the dialplan -------------------------------------------------------------
 
@@ -307,23 +311,27 @@ class AgiCaller:
             log.info("agi.session_over", call=str(self._uuid), reason=str(error))
 
     async def _leave(self, transfer: ev.Transfer) -> None:
-        """Send the caller where the flow says, for good."""
-        if transfer.kind is not TransferKind.EXTENSION or transfer.whisper:
+        """Send the caller where the flow says, for good; where there is nobody the dialplan goes on."""
+        if transfer.kind is TransferKind.EXTENSION and not transfer.whisper:
+            reason = await self._send_to(transfer.context or self._context, transfer.to)
+        else:
             reason = await self._connect(transfer)
             if reason is None:
                 await self._session.command("HANGUP")
-            else:
-                log.warning("call.transfer_failed", call=str(self._uuid), to=transfer.to, reason=reason)  # fmt: skip
-            return
-        context = transfer.context or self._context
-        place = f"{context},{transfer.to},1"
-        if await self._session.variable(f"${{DIALPLAN_EXISTS({place})}}") == "0":
-            log.error("call.transfer_failed", call=str(self._uuid), to=transfer.to,
-                      reason=f"the dialplan has no extension {transfer.to} in [{context}]")  # fmt: skip
-            return
+        if reason is not None:
+            to = named(transfer.kind, transfer.to)
+            log.warning("call.transfer_failed", call=str(self._uuid), to=to, reason=reason)
+            await self._set(RESULT, Outcome.TRANSFER_FAILED.value)
+
+    async def _send_to(self, context: str, extension: str) -> str | None:
+        """Have the dialplan go on there; why not, if it has no such place."""
+        place = f"${{DIALPLAN_EXISTS({context},{extension},1)}}"
+        if await self._session.variable(place) == "0":
+            return f"the dialplan has no extension {extension} in [{context}]"
         await self._session.command("SET CONTEXT", context)
-        await self._session.command("SET EXTENSION", transfer.to)
+        await self._session.command("SET EXTENSION", extension)
         await self._session.command("SET PRIORITY", "1")
+        return None
 
     async def _set_variables(self, ending: Ending) -> None:
         for name, text in channel_variables(str(self._uuid), ending).items():
