@@ -4,13 +4,16 @@ exten => 7001,1,Answer()
  same => n,AGI(agi://127.0.0.1/dentist)
 """
 
+import json
 from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
+import soundfile
 
 from tests.bot import Bot, running_bot, write_config
+from voicebot.cli import main
 
 from .bed import Bed
 from .phone import Phone, Report
@@ -73,11 +76,18 @@ class Caller:
     """A phone in a call that came by AGI()."""
 
     def __init__(
-        self, bed: Bed, bot: Bot, exten: str = "agi", flow: str = "main", agent: str = ""
+        self,
+        bed: Bed,
+        bot: Bot,
+        exten: str = "agi",
+        *,
+        flow: str = "main",
+        agent: str = "",
+        codec: str = "ulaw",
     ) -> None:
         self.uuid: UUID = uuid4()
         self._bed, self._bot = bed, bot
-        self.phone = Phone()
+        self.phone = Phone(codec)
         headers = {
             "X-Bed-UUID": str(self.uuid),
             "X-Bed-Agi": f"{bot.address_of('agi')}/{flow}",
@@ -242,3 +252,36 @@ def test_a_flow_that_there_is_not_leaves_the_call_to_the_dialplan(bed: Bed, bot:
     caller.done()
     assert caller.told("back")["Result"] == "no_flow"
     assert "mian" in bot.wait_for("call.refused")["reason"]
+
+
+def test_a_call_over_two_wideband_legs_leaves_one_record(
+    bed: Bed, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("wide")
+    config = write_config(
+        folder,
+        "'127.0.0.1:0'",
+        listen="agi: {address: '127.0.0.1:0', audio: slin16}",
+        extra="records: {traces: true, calls: true, wire: true}\n",
+    )
+    (folder / "flows" / "main.yaml").write_text(FLOW)
+    with running_bot(config) as bot:
+        agent = Phone()
+        host, port = agent.wait_for_call(refusal="486 Busy Here")
+        caller = Caller(bed, bot, agent=f"{host}:{port}", codec="slin16")
+        caller.phone.press("2", at_s=0.5)
+        bot.wait_for("call.transfer_failed", to="400", reason="busy")
+        caller.phone.listen()
+        caller.phone.press("42")
+        caller.done()
+    [line] = (folder / "records" / "calls.jsonl").read_text().splitlines()
+    record = json.loads(line)
+    assert (record["caller"], record["called"], record["variables"]["code"]) == (
+        "1000",
+        "agi",
+        "42",
+    )
+    recorded = soundfile.info(record["files"]["recording"])
+    assert recorded.samplerate == 16000
+    assert recorded.duration > 3
+    assert main(["replay", record["files"]["trace"]]) == 0

@@ -35,8 +35,8 @@ async def whisper(prompts: Sequence[Prompt], leg: Leg, services: Services) -> No
         if isinstance(event, Ended):
             over.set()
 
-    def on_failed(reason: str, number: int) -> None:
-        log.warning("call.whisper_failed", reason=reason, number=number)
+    def on_failed(reason: str, _number: int) -> None:
+        log.warning("call.whisper_failed", reason=reason)
         over.set()
 
     playback = Playback(lambda: None, over.set, lambda _name: None, lambda: None)
