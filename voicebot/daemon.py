@@ -10,6 +10,7 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Final
 
 import structlog
@@ -25,13 +26,14 @@ from voicebot.flows import FlowErrors, load_flows, prepare_ears, render_prompts
 from voicebot.hearing.recording import RecordingFolder
 from voicebot.hearing.vad import verifier
 from voicebot.line.clock import MediaClock
-from voicebot.listeners import Port, StartError, open_ports
+from voicebot.listeners import Port, StartError, check_ports, open_ports
 from voicebot.pbx.lookup import Lookup
 from voicebot.pbx.switchboard import Switchboard
 from voicebot.reception import Reception
 from voicebot.records.archive import Archive
 from voicebot.reload import Reloader, look_at, served_now
 from voicebot.speaking.prompts import PromptStore
+from voicebot.web.server import serve_web
 
 __all__ = ["StartError", "run"]
 
@@ -74,10 +76,7 @@ async def _serve(config: Config, orders: _Orders, ready: Callable[[Sequence[Port
     for finding in findings:
         log.warning("flow.warning", at=str(finding.mark), message=finding.message)
     served = {name: served_now(flow) for name, flow in flows.items()}
-    for port in await open_ports(config):
-        await (
-            port.sockets.aclose()
-        )  # they are free; who calls before we are ready is refused at once
+    await check_ports(config)  # who calls before we are ready is refused at once
     async with AsyncExitStack() as stack:
         recogniser, synthesiser = await stack.enter_async_context(engines(config))
         prompts = PromptStore(synthesiser, config.cache, RATES_IN_USE)
@@ -103,10 +102,13 @@ async def _serve(config: Config, orders: _Orders, ready: Callable[[Sequence[Port
         gc.freeze()
         ports = await open_ports(config)
         reception = Reception(ports, calls, switchboard)
-        log.info("daemon.ready", **_addresses(ports), flows=", ".join(flows))
-        ready(ports)
         with trio.open_signal_receiver(signal.SIGINT) as interrupts:
             async with trio.open_nursery() as nursery:
+                web = await nursery.start(partial(serve_web, calls=calls.__len__), config,
+                                          switchboard.expected, switchboard.finished,
+                                          lambda: calls.flows)  # fmt: skip
+                log.info("daemon.ready", **_addresses(ports, web), flows=", ".join(flows))
+                ready(ports)
                 nursery.start_soon(services.clock.run)
                 nursery.start_soon(reloader.run)
                 if lookup is not None:
@@ -119,11 +121,11 @@ async def _serve(config: Config, orders: _Orders, ready: Callable[[Sequence[Port
                 nursery.cancel_scope.cancel()
 
 
-def _addresses(ports: Sequence[Port]) -> dict[str, str]:
+def _addresses(ports: Sequence[Port], web: Sequence[str]) -> dict[str, str]:
     """Where it listens, for the log."""
     audio = [port.address for port in ports if isinstance(port.settings, Listener)]
     agi = [port.address for port in ports if isinstance(port.settings, Agi)]
-    told = {"listening": audio, "agi": agi}
+    told = {"listening": audio, "agi": agi, "web": web}
     return {name: ", ".join(addresses) for name, addresses in told.items() if addresses}
 
 

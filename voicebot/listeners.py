@@ -86,6 +86,21 @@ async def open_ports(config: Config) -> list[Port]:
     return opened
 
 
+async def check_ports(config: Config) -> None:
+    """Whether every port of the configuration can be had; none is kept.
+
+    Raises:
+        StartError: as `open_ports`.
+    """
+    opened = [port.sockets for port in await open_ports(config)]
+    try:
+        if config.listen.web is not None:
+            opened += await open_port("listen.web", config.listen.web.address)
+    finally:
+        for sockets in opened:
+            await sockets.aclose()
+
+
 async def open_port(setting: str, address: Address) -> list[trio.SocketListener]:
     """Listen at one address, which `setting` of the configuration names.
 
