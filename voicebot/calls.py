@@ -55,6 +55,8 @@ class Leg:
     uuid: UUID
     decoder: Decoder
     peer: str
+    out_rate_hz: int | None = None
+    """At which the bot speaks from the start; None: at 8 kHz until the peer shows more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +227,12 @@ def line_maker(leg: Leg, records: CallRecords) -> MakeLine:
         playback: Playback, caller_ear: CallerEar, on_event: Callable[[LineEvent], None]
     ) -> Line:
         sock, source, ear = records.tapped(leg.sock, playback, caller_ear)
-        return Line(sock, leg.uuid, decoder=leg.decoder, source=source, ear=ear,
+        line = Line(sock, leg.uuid, decoder=leg.decoder, source=source, ear=ear,
                     on_event=on_event, rate_hz=leg.listener.rate_hz,
                     now_s=trio.current_time())  # fmt: skip
+        if leg.out_rate_hz is not None:
+            line.out_rate_hz = leg.out_rate_hz
+        return line
 
     return make_line
 

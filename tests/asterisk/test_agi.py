@@ -285,3 +285,16 @@ def test_a_call_over_two_wideband_legs_leaves_one_record(
     assert recorded.samplerate == 16000
     assert recorded.duration > 3
     assert main(["replay", record["files"]["trace"]]) == 0
+
+
+@pytest.mark.parametrize(("codec", "wide"), [("slin16", True), ("ulaw", False)])
+def test_who_has_a_wideband_codec_hears_wide_band_through_the_8_khz_leg(
+    bed: Bed, bot: Bot, codec: str, wide: bool
+) -> None:
+    caller = Caller(bed, bot, codec=codec)
+    caller.phone.listen()
+    caller.phone.press("4")
+    report = caller.done()
+    spectrum = np.abs(np.fft.rfft(report.heard.astype(np.float64))) ** 2
+    above = spectrum[round(len(spectrum) * 4500 / (report.rate_hz / 2)) :].sum()
+    assert (above > 1e-4 * spectrum.sum()) == wide

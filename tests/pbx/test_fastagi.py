@@ -194,9 +194,8 @@ async def test_the_leg_is_an_application_and_the_results_are_variables(
 ) -> None:
     scene = Scene()
     await scene.play()
-    assert re.fullmatch(
-        r'EXEC "AudioSocket" "[0-9a-f-]{36},127.0.0.1:9092"', scene.asterisk.commands[1]
-    )
+    [leg] = [line for line in scene.asterisk.commands if line.startswith("EXEC")]
+    assert re.fullmatch(r'EXEC "AudioSocket" "[0-9a-f-]{36},127.0.0.1:9092"', leg)
     told = scene.asterisk.variables()
     assert (told["VOICEBOT_RESULT"], told["VOICEBOT_CODE"]) == ("hangup", "42")
     assert told["VOICEBOT_CALL"] == str(scene.calls.legs[0].uuid)
@@ -262,6 +261,78 @@ async def test_a_transfer_comes_back_on_a_leg_of_its_own(autojump_clock: MockClo
     assert 'EXEC "Dial" "Local/400@from-internal,20,g"' in scene.asterisk.commands
     first, second = scene.calls.legs
     assert first.uuid != second.uuid
+
+
+@pytest.mark.parametrize(
+    ("transfer", "answers", "reason"),
+    [
+        (
+            ev.Transfer("nowhere", None, 20.0, True, ev.TransferKind.QUEUE),
+            {'EXEC "Queue"': "200 result=-2"},
+            "unreachable",
+        ),
+        (
+            ev.Transfer("PJSIP/1", None, 20.0, True, ev.TransferKind.CHANNEL),
+            {
+                'EXEC "Dial"': "200 result=0",
+                'GET FULL VARIABLE "${DIALSTATUS}"': "200 result=1 (CHANUNAVAIL)",
+                'GET FULL VARIABLE "${HANGUPCAUSE}"': "200 result=1 (21)",
+            },
+            "refused",
+        ),
+        (
+            ev.Transfer("400@default", None, 20.0, True, ev.TransferKind.VOICEMAIL),
+            {
+                'EXEC "VoiceMail"': "200 result=0",
+                'GET FULL VARIABLE "${VMSTATUS}"': "200 result=1 (FAILED)",
+            },
+            "unreachable",
+        ),
+    ],
+    ids=["no such application", "603", "no such mailbox"],
+)
+async def test_why_nobody_took_the_call(
+    autojump_clock: MockClock, transfer: ev.Transfer, answers: Any, reason: str
+) -> None:
+    scene = Scene()
+    scene.calls.transfer = transfer
+    scene.asterisk.answers = {**answers, **scene.asterisk.answers}
+    await scene.play()
+    [back] = scene.calls.switched
+    assert isinstance(back, BackOn)
+    assert back.reason == reason
+
+
+async def test_what_a_queue_said_the_last_time_is_forgotten(autojump_clock: MockClock) -> None:
+    scene = Scene()
+    scene.calls.transfer = ev.Transfer("sales", None, 20.0, True, ev.TransferKind.QUEUE)
+    scene.asterisk.answers = {'EXEC "Queue"': "200 result=0", **scene.asterisk.answers}
+    await scene.play()
+    commands = scene.asterisk.commands
+    queue = next(n for n, line in enumerate(commands) if "Queue" in line)
+    assert 'SET VARIABLE "QUEUESTATUS" ""' in commands[:queue]
+
+
+@pytest.mark.parametrize(
+    ("codecs", "version", "rate_hz"),
+    [
+        ("(slin16)", "22.10.1~dfsg", 16000),
+        ("(ulaw|g722)", "20.17.0", 16000),
+        ("(ulaw)", "22.10.1", None),
+        ("(g722)", "20.16.0", None),
+        ("(g722)", "", None),
+    ],
+)
+async def test_who_can_hear_more_than_8_khz_hears_it(
+    autojump_clock: MockClock, codecs: str, version: str, rate_hz: int | None
+) -> None:
+    scene = Scene()
+    scene.asterisk.answers |= {
+        'GET FULL VARIABLE "${CHANNEL(': f"200 result=1 ({codecs})",
+        'GET FULL VARIABLE "${VERSION': f"200 result=1 ({version})",
+    }
+    await scene.play()
+    assert scene.calls.legs[0].out_rate_hz == rate_hz
 
 
 @pytest.mark.parametrize("status", ["ANSWER", ""])

@@ -14,8 +14,9 @@ protocol's lines, sockets, or what happens within a call.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import UUID, uuid4
@@ -32,6 +33,7 @@ from voicebot.flow.dialled import named
 from voicebot.flow.events import TransferKind
 from voicebot.line.agi import AgiError, AgiSession, Reply
 from voicebot.pbx.introduction import Introduction
+from voicebot.pbx.releases import parse_release, takes_every_rate
 from voicebot.pbx.results import RESULT, channel_variables
 from voicebot.pbx.switchboard import Switchboard
 from voicebot.pbx.whisper import whisper
@@ -43,6 +45,24 @@ APP: Final = "app"
 GRACE_S: Final = 1.0
 """A leg whose application has ended already may still be saying who it is."""
 CHANNEL_UP: Final = "6"
+WIDE: Final = (
+    "slin1",
+    "slin2",
+    "slin3",
+    "slin4",
+    "slin9",
+    "g722",
+    "opus",
+    "siren",
+    "silk1",
+    "silk2",
+    "speex16",
+    "speex32",
+    "amrwb",
+    "evs",
+)
+"""How the names of codecs begin that carry more than 8 kHz."""
+WIDE_HZ: Final = 16000
 NO_SUCH_APPLICATION: Final = "-2"
 WHISPER: Final = "voicebot-whisper"
 """The context of the dialplan in which the one who is called hears what he is told first."""
@@ -52,21 +72,25 @@ PSEUDO: Final = frozenset({"s", "i", "t", "h", "o", "a"})
 
 TALKED: Final = frozenset({"ANSWER", "CONTINUE", "SUCCESS", "USEREXIT", ""})
 """Of DIALSTATUS, QUEUESTATUS (which is empty behind a talk) and VMSTATUS."""
+UNREACHABLE: Final = "unreachable"
+REJECTED: Final = "21"
+"""Q.850 "call rejected": a telephone's 603."""
 REASONS: Final = {
     "BUSY": "busy",
     "NOANSWER": "no answer",
-    "CHANUNAVAIL": "unreachable",
-    "CONGESTION": "unreachable",
+    "CHANUNAVAIL": UNREACHABLE,
+    "CONGESTION": UNREACHABLE,
     "DONTCALL": "refused",
     "TORTURE": "refused",
-    "INVALIDARGS": "unreachable",
+    "INVALIDARGS": UNREACHABLE,
     "TIMEOUT": "timeout",
     "FULL": "full",
     "JOINEMPTY": "empty",
     "LEAVEEMPTY": "empty",
     "JOINUNAVAIL": "empty",
     "LEAVEUNAVAIL": "empty",
-    "FAILED": "unreachable",
+    "FAILED": UNREACHABLE,
+    "UNKNOWN": UNREACHABLE,
 }
 """Of the others, as flows and their tests have them."""
 
@@ -145,6 +169,7 @@ class AgiCaller:
         self._leg_over = trio.Event()
         self._talked = False
         """He has been connected, and the talk is over."""
+        self._out_rate_hz: int | None = None
         self._nursery: trio.Nursery
 
     async def run(self, environment: Mapping[str, str]) -> None:
@@ -162,6 +187,7 @@ class AgiCaller:
             return
         if (await self._session.command("CHANNEL STATUS")).result != CHANNEL_UP:
             await self._session.command("ANSWER")
+        self._out_rate_hz = await self._hears_at()
         async with trio.open_nursery() as self._nursery:
             leg = await self._new_leg(self._uuid)
             if leg is None:
@@ -206,12 +232,29 @@ class AgiCaller:
     def _left(self) -> bool:
         return self._gone or self._session.hung_up
 
+    async def _hears_at(self) -> int | None:
+        """The rate at which the bot is to speak from the start; None: that of what comes.
+
+        AudioSocket() brings everybody at 8 kHz, but what it is given at 16 kHz goes on to the caller
+        as it is, where his codec has room for it and Asterisk knows the kind (else it would end the
+        call).
+        """
+        if self._audio.form != APP:
+            return None
+        codecs = re.split(
+            r"[^a-z0-9]+", await self._session.variable("${CHANNEL(audionativeformat)}")
+        )
+        if not any(codec.startswith(WIDE) for codec in codecs):
+            return None
+        release = parse_release(await self._session.variable("${VERSION()}"))
+        return WIDE_HZ if release is not None and takes_every_rate(release) else None
+
     async def _new_leg(self, uuid: UUID) -> Leg | None:
         """Have Asterisk connect; None where it does not, and the caller is gone or it is logged."""
         self._leg_over = trio.Event()
         with self._legs.awaited(uuid) as coming, trio.CancelScope() as waiting:
             self._nursery.start_soon(self._execute_leg, uuid, waiting)
-            return await coming.receive()
+            return replace(await coming.receive(), out_rate_hz=self._out_rate_hz)
         if not self._left:
             log.error("agi.no_leg", call=str(self._uuid), channel_gets=str(self._audio.address),
                       remedy="Asterisk could not connect there, or lacks AudioSocket: see its log, "
@@ -252,25 +295,32 @@ class AgiCaller:
         # For the case that we are not there any more when the talk is over.
         await self._set(RESULT, Outcome.TRANSFER.value)
         if transfer.kind is TransferKind.QUEUE:
-            await self._execute("Queue", f"{transfer.to},,,,{round(transfer.wait_s)}")
-            return await self._reason("QUEUESTATUS")
+            return await self._try(
+                "Queue", f"{transfer.to},,,,{round(transfer.wait_s)}", "QUEUESTATUS"
+            )
         if transfer.kind is TransferKind.VOICEMAIL:
-            await self._execute("VoiceMail", f"{transfer.to},u")
-            return await self._reason("VMSTATUS")
+            return await self._try("VoiceMail", f"{transfer.to},u", "VMSTATUS")
         target = transfer.to
         if transfer.kind is TransferKind.EXTENSION:
             target = f"Local/{transfer.to}@{transfer.context or self._context}"
         seconds = max(1, round(transfer.wait_s))
         whispering = trio.CancelScope()
         options = await self._whisper(transfer, whispering)
-        await self._execute("Dial", f"{target},{seconds},g{options}")
+        reason = await self._try("Dial", f"{target},{seconds},g{options}", "DIALSTATUS")
         whispering.cancel()
-        return await self._reason("DIALSTATUS")
+        return reason
 
-    async def _reason(self, variable: str) -> str | None:
+    async def _try(self, application: str, data: str, variable: str) -> str | None:
+        """Run an application that connects the caller; why it has not, by the variable it sets."""
+        # Queue() sets it only where nobody has talked, and would leave what it said the last time.
+        await self._set(variable, "")
+        if (await self._execute(application, data)).result == NO_SUCH_APPLICATION:
+            return UNREACHABLE
         status = await self._session.variable(f"${{{variable}}}")
         if status in TALKED:
             return None
+        if status == "CHANUNAVAIL" and await self._session.variable("${HANGUPCAUSE}") == REJECTED:
+            return "refused"
         return REASONS.get(status, status.lower())
 
     async def _whisper(self, transfer: ev.Transfer, whispering: trio.CancelScope) -> str:

@@ -30,11 +30,14 @@ AGAIN_S: Final = 0.1
 LOG_IN_S: Final = 5.0
 PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Before each new try to connect; the last goes on."""
+NOW_S: Final = 0.2
+"""For a connection that is made because a call has come: Asterisk must be there, then."""
 QUIET_S: Final = 30.0
 """After which it is asked whether Asterisk is still there: a dead machine closes nothing."""
 COMPLAINTS: Final = 10
 """Different ones, of one connection or one outage.  What Asterisk says is not ours to bound."""
 UNKNOWN: Final = "<unknown>"
+_GONE: Final = re.compile("no such channel|channel does not exist", re.IGNORECASE)
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -44,6 +47,11 @@ class Lookup:
     def __init__(self, ami: Ami) -> None:
         self._ami = ami
         self._session: AmiSession | None = None
+        self._wanted = trio.Event()
+        """A call has come while there is no connection."""
+        self._trying = False
+        self._tried = trio.Event()
+        """The try to connect that has begun, or else the next, is over."""
         self._listing = trio.Lock()
         self._next: _Listing | None = None
         """Asked for, and not yet begun."""
@@ -54,6 +62,7 @@ class Lookup:
         """Keep the connection, and make it again when it breaks, until cancelled."""
         tries = 0
         while True:
+            self._trying = True
             try:
                 with trio.fail_after(LOG_IN_S) as limit:
                     async with open_ami(
@@ -65,10 +74,13 @@ class Lookup:
             except AmiRefused as error:
                 self._complain("ami.away", f"{error}; compare ami in config.yaml with manager.conf")
             except AmiUnavailable as error:
-                self._complain("ami.away", str(error))
+                self._complain("ami.away", str(error), kind="away")
             except trio.TooSlowError:
-                self._complain("ami.away", f"no answer from {self._ami.address}")
-            await trio.sleep(PAUSES_S[min(tries, len(PAUSES_S) - 1)])
+                self._complain("ami.away", f"no answer from {self._ami.address}", kind="away")
+            self._wake_waiting()
+            with trio.move_on_after(PAUSES_S[min(tries, len(PAUSES_S) - 1)]):
+                await self._wanted.wait()
+            self._wanted = trio.Event()
             tries += 1
 
     async def find(self, uuid: UUID) -> Introduction | None:
@@ -90,21 +102,22 @@ class Lookup:
         Line breaks become spaces, for the manager interface has none.  A variable that cannot be set
         is left out.
         """
-        done = True
+        settings = []
         for name, value in variables.items():
             if _VARIABLE.fullmatch(name):
                 line = " ".join(value.replace("\0", " ").splitlines())
-                done &= await self._do("Setvar", channel, Variable=name, Value=line)
+                settings.append({"Variable": name, "Value": line})
             else:
                 log.warning(
                     "ami.not_done", action="Setvar", reason=f"no variable is called {name!r}"
                 )
-                done = False
-        return done
+        return await self._do("Setvar", channel, *settings) and len(settings) == len(variables)
 
     async def redirect(self, channel: str, context: str, exten: str) -> bool:
         """Send a channel to the first priority of an extension; whether Asterisk has done it."""
-        return await self._do("Redirect", channel, Context=context, Exten=exten, Priority="1")
+        return await self._do(
+            "Redirect", channel, {"Context": context, "Exten": exten, "Priority": "1"}
+        )
 
     async def _keep(self, session: AmiSession) -> None:
         """Be there for calls until the connection is lost.
@@ -114,6 +127,7 @@ class Lookup:
         """
         self._session = session
         self._told.clear()
+        self._wake_waiting()
         log.info("ami.connected", address=str(self._ami.address), version=session.version)
         try:
             while True:
@@ -125,7 +139,18 @@ class Lookup:
             self._session = None
             self._told.clear()
 
+    def _wake_waiting(self) -> None:
+        self._trying = False
+        self._tried.set()
+        self._tried = trio.Event()
+
     async def _find(self, uuid: UUID) -> Introduction | None:
+        if self._session is None:
+            self._wanted.set()
+            # A try that has begun before the call came may have come too early.
+            with trio.move_on_after(NOW_S):
+                for _ in range(2 if self._trying else 1):
+                    await self._tried.wait()
         caller = caller_of(await self._channels(), uuid)
         if caller is None:
             await trio.sleep(AGAIN_S)
@@ -180,7 +205,8 @@ class Lookup:
             raise AmiUnavailable("not connected")
         return self._session
 
-    async def _do(self, action: str, channel: str, **fields: str) -> bool:
+    async def _do(self, action: str, channel: str, *each: Mapping[str, str]) -> bool:
+        """Do this to a channel, once for each set of fields; whether all of it is done."""
         if not channel:
             # Asterisk would take it for a global variable.
             log.warning("ami.not_done", action=action, reason="the channel is not known")
@@ -188,18 +214,34 @@ class Lookup:
         reason = f"no answer within {LIMIT_S:g} s"
         with trio.move_on_after(LIMIT_S):
             try:
-                await self._connected().action(action, Channel=channel, **fields)
-            except (AmiUnavailable, AmiRefused, ValueError) as error:
+                return await self._done(action, channel, each)
+            except AmiUnavailable as error:
                 reason = str(error)
-            else:
-                return True
+            except AmiRefused as error:
+                reason = str(error)
+                if _GONE.search(reason):
+                    log.info("ami.caller_gone", action=action, channel=channel)
+                    return False
         log.warning("ami.not_done", action=action, channel=channel, reason=reason)
         return False
 
-    def _complain(self, event: str, reason: str) -> None:
-        """Say it once, not for every call that it concerns."""
-        if reason not in self._told and len(self._told) < COMPLAINTS:
-            self._told.add(reason)
+    async def _done(self, action: str, channel: str, each: Iterable[Mapping[str, str]]) -> bool:
+        done = True
+        for fields in each:
+            try:
+                await self._connected().action(action, Channel=channel, **fields)
+            except ValueError as error:
+                log.warning("ami.not_done", action=action, channel=channel, reason=str(error))
+                done = False
+        return done
+
+    def _complain(self, event: str, reason: str, kind: str = "") -> None:
+        """Say it once in a connection or an outage, not for every call that it concerns.
+
+        Complaints of one kind are one, whatever the reason; those without differ by it.
+        """
+        if (kind or reason) not in self._told and len(self._told) < COMPLAINTS:
+            self._told.add(kind or reason)
             log.warning(event, reason=reason)
 
 
