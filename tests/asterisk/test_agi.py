@@ -169,6 +169,36 @@ def test_a_transfer_rings_a_second_phone_that_talks_both_ways(bed: Bed, bot: Bot
     assert caller.told("gone")["Result"] == "transfer"
 
 
+def test_a_caller_who_ends_his_talk_himself_was_transferred_nevertheless(
+    bed: Bed, bot: Bot
+) -> None:
+    agent = Phone()
+    host, port = agent.wait_for_call()
+    caller = Caller(bed, bot, agent=f"{host}:{port}")
+    caller.phone.press("2", at_s=0.5)
+    assert agent.wait_answered(15)
+    agent.listen()
+    caller.phone.hang_up()
+    agent.join()
+    caller.done()
+    assert caller.told("gone")["Result"] == "transfer"
+    bot.wait_for("call.ended", reason="transferred to 400")
+
+
+def test_who_hangs_up_while_the_other_is_told_something_leaves_nothing_behind(
+    bed: Bed, bot: Bot
+) -> None:
+    agent = Phone()
+    host, port = agent.wait_for_call()
+    caller = Caller(bed, bot, agent=f"{host}:{port}")
+    caller.phone.press("2", at_s=0.5)
+    assert agent.wait_answered(15)
+    caller.phone.hang_up()
+    agent.join()
+    caller.done()
+    assert "0 active channels" in bed.ami.command("core show channels count")
+
+
 def test_the_caller_comes_back_into_the_flow_from_a_busy_phone(bed: Bed, bot: Bot) -> None:
     agent = Phone()
     host, port = agent.wait_for_call(refusal="486 Busy Here")

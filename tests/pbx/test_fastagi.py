@@ -353,7 +353,11 @@ async def test_who_has_talked_is_hung_up(autojump_clock: MockClock, status: str)
 async def test_a_caller_who_leaves_while_it_rings(autojump_clock: MockClock) -> None:
     scene = Scene()
     scene.calls.transfer = ev.Transfer("400", None, 20.0, returns=True)
-    scene.asterisk.answers = {'EXEC "Dial"': "HANGUP\n200 result=-1", **scene.asterisk.answers}
+    scene.asterisk.answers = {
+        'EXEC "Dial"': "HANGUP\n200 result=-1",
+        'GET FULL VARIABLE "${DIALSTATUS}"': "200 result=1 (CANCEL)",
+        **scene.asterisk.answers,
+    }
     await scene.play()
     assert scene.calls.switched == [CallerLeft()]
 

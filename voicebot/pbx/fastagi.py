@@ -213,11 +213,13 @@ class AgiCaller:
         except AgiError:
             self._gone = True
             return CallerLeft()
-        if self._session.hung_up:
-            return CallerLeft()
-        if reason is None:
+        # Who hangs up in a queue leaves no word whether he had talked by then.
+        unsure = transfer.kind is TransferKind.QUEUE and self._session.hung_up
+        if reason is None and not unsure:
             self._talked = True
             return Connected()
+        if self._session.hung_up:
+            return CallerLeft()
         leg = await self._new_leg(uuid4())
         return CallerLeft() if leg is None else BackOn(reason, leg)
 
