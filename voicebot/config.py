@@ -339,7 +339,12 @@ def _check_routes(config: Config) -> list[Finding]:
     if catch_all is not None and catch_all + 1 < len(config.routes):
         message = "no call gets here: the route above takes all of them; put that one last"
         return [_warning(config, ("routes", catch_all + 1), message)]
-    if not config.routes and any(one.flow is None for one in config.listen.audiosocket):
+    named = config.listen.agi is not None  # by the path of its URL
+    if (
+        not config.routes
+        and not named
+        and any(one.flow is None for one in config.listen.audiosocket)
+    ):
         message = "no route leads to a flow; add one, such as routes: [{flow: company}]"
         return [_warning(config, ("routes",), message)]
     return []

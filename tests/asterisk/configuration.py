@@ -10,6 +10,7 @@ Knows Asterisk's files; must not know processes and sockets. What may be dialled
     agi                    Answer, AGI(agi://host:port/flow): the two lines of README
     agi-unanswered         the same without Answer
     4XX                    rings the second phone, at the address that the caller brings
+    web                    who calls is posted to the bot's web port, then as app; the result is asked for
     echo, milliwatt        no bot: is the bed itself sound?
 
 SIP headers say what a call is for: X-Bed-Server, the host:port of its AudioSocket server, X-Bed-UUID, X-Bed-Agi, the
@@ -31,7 +32,7 @@ res_pjsip_authenticator_digest res_pjsip_endpoint_identifier_anonymous res_pjsip
 res_pjsip_header_funcs res_pjsip_rfc3326
 chan_pjsip res_rtp_asterisk
 res_audiosocket app_audiosocket chan_audiosocket res_speech res_agi
-pbx_config app_dial app_echo app_exec app_milliwatt app_queue app_senddtmf app_stack app_userevent
+pbx_config app_dial app_echo app_exec app_milliwatt app_queue app_voicemail app_senddtmf app_stack app_userevent
 func_callerid func_channel func_curl func_dialplan func_logic func_uri func_uuid func_version res_curl
 bridge_simple res_clioriginate
 codec_ulaw codec_alaw codec_a_mu codec_g722 codec_resample
@@ -71,6 +72,11 @@ exten => agi-unanswered,1,Gosub(bed-sub,prepare,1)
  same => n,Goto(bed-back,s,1)
 exten => _4XX,1,Dial(PJSIP/anonymous/sip:agent@${AGENT})
 
+; who calls is posted before AudioSocket(), and the result is asked for behind it, as README has it
+exten => web,1,Gosub(bed-sub,prepare,1)
+ same => n,Set(WEB=http://${PJSIP_HEADER(read,X-Bed-Web)}/calls/${UUID})
+ same => n,Goto(bed-web,s,1)
+
 exten => echo,1,Answer()
  same => n,Echo()
 exten => milliwatt,1,Answer()
@@ -80,6 +86,18 @@ exten => h,1,UserEvent(Bed,Step: gone,UUID: ${UUID},Cause: ${HANGUPCAUSE},DialSt
 [voicebot-whisper]
 exten => s,1,AudioSocket(${ARG1},${ARG2})
  same => n,Return()
+
+[bed-web]
+exten => s,1,Answer()
+ same => n,Set(CURLOPT(conntimeout)=1)
+ same => n,Set(CURLOPT(httptimeout)=2)
+ same => n,Set(SAID=${CURL(${WEB},caller=${URIENCODE(${CALLERID(num)})}&caller_name=${URIENCODE(${CALLERID(name)})}&called=${URIENCODE(${CALLERID(dnid)})}&channel=${URIENCODE(${CHANNEL})}&channel_language=${CHANNEL(language)}&bed=${UUID})})
+ same => n,AudioSocket(${UUID},${SERVER})
+ same => n,Set(VOICEBOT_RESULT=${CURL(${WEB}/VOICEBOT_RESULT)})
+ same => n,Set(VOICEBOT_CODE=${CURL(${WEB}/VOICEBOT_CODE)})
+ same => n,UserEvent(Bed,Step: back,UUID: ${UUID},Said: ${SAID},Result: ${VOICEBOT_RESULT},Code: ${VOICEBOT_CODE},Topic: ${CURL(${WEB}/VOICEBOT_TOPIC)})
+ same => n,Hangup()
+exten => h,1,UserEvent(Bed,Step: gone,UUID: ${UUID},Result: ${CURL(${WEB}/VOICEBOT_RESULT)})
 
 [bed-back]
 exten => s,1,UserEvent(Bed,Step: back,UUID: ${UUID},TryStatus: ${TRYSTATUS},DialStatus: ${DIALSTATUS},AgiStatus: ${AGISTATUS},Result: ${VOICEBOT_RESULT},Code: ${VOICEBOT_CODE},Topic: ${VOICEBOT_TOPIC})
@@ -128,7 +146,8 @@ def write_configuration(folder: Path, inside: str, modules_folder: str, ports: P
         "pjsip": _pjsip(ports),
         "extensions": DIALPLAN,
         "cdr": "[general]\nenable = no\n",
-        "queues": "[general]\n[nobody]\njoinempty = no\n",
+        "queues": "[general]\n[nobody]\njoinempty = no\n[desk]\nmember => Local/400@bed\n",
+        "voicemail": "[general]\nformat = wav\n[default]\n400 => 1234,Desk\n",
         "http": "[general]\nenabled = no\n",
         "indications": "[general]\ncountry = us\n[us]\ndescription = US\nringcadence = 2000,4000\n"
         "dial = 350+440\nbusy = 480+620/500,0/500\nring = 440+480/2000,0/4000\n"

@@ -40,6 +40,8 @@ nodes:
           - {answers: [goodbye], keys: "4", goto: bye}
           - {answers: [desk], keys: "5", goto: desk}
           - {answers: [queue], keys: "6", goto: queue}
+          - {answers: [queues], keys: "7", goto: queues}
+          - {answers: [mailbox], keys: "8", goto: mailbox}
   code:
     - ask: {to: code, type: digits, length: 3, say: "Your code."}
     - goto: bye
@@ -54,6 +56,12 @@ nodes:
     - transfer: {to: "${call.args.desk}", wait: 1s, failed: {do: [{say: "No answer."}], then: {goto: again}}}
   queue:
     - transfer: {queue: nobody, failed: {do: [{say: "Nobody is there."}], then: {goto: again}}}
+  queues:
+    - transfer: {queue: nobody, failed: {goto: desks}}
+  desks:
+    - transfer: {queue: desk, failed: {goto: bye}}
+  mailbox:
+    - transfer: {voicemail: "400@default", failed: {goto: bye}}
   bye: [{say: "Goodbye."}, hangup]
 """
 
@@ -240,6 +248,30 @@ def test_the_caller_comes_back_from_a_phone_and_from_a_queue(
     caller.done()
     assert caller.told("back")["Code"] == "42"
     agent.hang_up()
+
+
+def test_who_was_served_by_the_second_queue_does_not_come_back(bed: Bed, bot: Bot) -> None:
+    agent = Phone()
+    host, port = agent.wait_for_call()
+    caller = Caller(bed, bot, agent=f"{host}:{port}")
+    caller.phone.press("7", at_s=0.5)
+    assert agent.wait_answered(15)
+    agent.say(tone(agent, 1200))
+    caller.phone.listen()
+    agent.hang_up()
+    agent.join()
+    caller.done()
+    assert caller.steps == ["enter", "gone"]
+    assert caller.told("gone")["Result"] == "transfer"
+
+
+def test_a_mailbox_that_takes_no_message_gives_the_caller_back(bed: Bed, bot: Bot) -> None:
+    caller = Caller(bed, bot)
+    caller.phone.press("8", at_s=0.5)
+    # The bed's Asterisk has no sounds, so not the greeting either.
+    bot.wait_for("call.transfer_failed", to="voicemail 400@default", reason="unreachable")
+    caller.done()
+    assert caller.told("back")["Result"] == "hangup"
 
 
 def test_who_hangs_up_while_it_rings_leaves_nothing_behind(bed: Bed, bot: Bot) -> None:

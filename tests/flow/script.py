@@ -243,12 +243,12 @@ class Script:
         self._tell(ev.Recorded(self._now_s, path, 2.0, caller_left=hangs_up))
         return self
 
-    def is_not_taken(self) -> Self:
+    def is_not_taken(self, reason: str = "busy") -> Self:
         """Nobody takes the call that was transferred."""
         if self.transferred is None:
             self._fail("expected a transfer")
-        self.exchange.append("  (nobody takes the call)")
-        self._tell(ev.TransferFailed(self._now_s, "busy"))
+        self.exchange.append(f"  (nobody takes the call: {reason})")
+        self._tell(ev.TransferFailed(self._now_s, reason))
         return self
 
     # In between ----------------------------------------------------------------------------

@@ -44,8 +44,9 @@ class Calendar:
 
 
 CALL = CallInfo(
-    "a-call", datetime(2027, 3, 1, 10, tzinfo=UTC), "15551234", "7001", {"day": Calendar()}
-)
+    "a-call", datetime(2027, 3, 1, 10, tzinfo=UTC), "15551234", "7001", {"day": Calendar()},
+    caller_name="Emma", args={"to": "SIP/a&SIP/b", "n": "3"},
+)  # fmt: skip
 
 
 # Flows -----------------------------------------------------------------------------------------
@@ -72,7 +73,19 @@ plain_step = st.one_of(
     ),
     st.just('{say: "${default(r, 0)}"}'),
     st.just('{record: {to: m, say: "Speak."}}'),
-    st.just('{transfer: {to: "4${n}", failed: {do: [{say: "Busy."}]}}}'),
+    st.sampled_from(
+        [
+            'to: "4${n}"',
+            'to: "${x}", context: c',
+            "to: 'SIP/${n}', whisper: [{prompt: lib}, '${x}']",
+            "queue: support, wait: 9s, announce: Wait.",
+            "voicemail: '${default(x, 400)}'",
+            "to: '${call.args.to}', whisper: '${call.caller_name} ${call.args.none}'",
+        ]
+    ).map(
+        lambda to: f'{{transfer: {{{to}, failed: {{do: [{{say: "Back: ${{call.transfer}}."}}]}}}}}}'
+    ),
+    st.just('{set: {x: "${call.args.n}"}}'),
 )
 way = st.one_of(
     goto.map(lambda g: g[1:-1]),
@@ -260,6 +273,7 @@ def test_what_is_foreseen_changes_nothing_and_comes_true(
         assert actions == other.handle(event)
         assert one.verdicts == other.verdicts
         assert (one.variables, one.tags, one.taken) == (other.variables, other.tags, other.taken)
+        assert one.results() == other.results()
         assert one.secret_texts() == other.secret_texts()
         said = [p for action in actions if isinstance(action, ev.Speak) for p in action.prompts]
         assert list(foreseen) == (said if asking else [])
@@ -320,6 +334,8 @@ def test_a_call_is_replayed_without_its_secrets(
         hide = secret or isinstance(event, ev.KeyPressed)
         told.append((masked(event) if hide else event, actions))
         verdicts += live.verdicts
+        assert {"pin", "copy"}.isdisjoint(live.results())
+        assert live.secret_texts().isdisjoint(live.results().values())
     again = Dialog(flow, CALL, seed, verdicts=verdicts)
     for event, actions in told:
         assert [without(frozenset(), action) for action in again.handle(event)] == actions

@@ -59,15 +59,15 @@ FIRST = mark(3)
         ("caller: {silence: true}", conv.CallerWaits(None, FIRST)),
         ("caller: {silence: 3s}", conv.CallerWaits(3.0, FIRST)),
         ("caller: {hangup: true}", conv.CallerHangsUp(FIRST)),
-        ("ends", conv.Ends(None, None, None, {}, {}, (), (), FIRST)),
-        ("ends: caller", conv.Ends("caller", None, None, {}, {}, (), (), FIRST)),
-        ('ends: {to: "400"}', conv.Ends("transfer", "400", None, {}, {}, (), (), FIRST)),
+        ("ends", conv.Ends(None, None, None, {}, {}, {}, (), (), FIRST)),
+        ("ends: caller", conv.Ends("caller", None, None, {}, {}, {}, (), (), FIRST)),
+        ('ends: {to: "400"}', conv.Ends("transfer", "400", None, {}, {}, {}, (), (), FIRST)),
         (
             'ends: {by: bot, node: bye, vars: {n: 4, t: "10:00", x: null, ok: true}, tags: {why: 2},'
-            ' logged: "booked", never_logged: ["123", "456"]}',
+            ' results: {n: 4, pin: null}, logged: "booked", never_logged: ["123", "456"]}',
             conv.Ends(
                 "bot", None, "bye", {"n": 4, "t": "10:00", "x": None, "ok": True},
-                {"why": "2"}, ("booked",), ("123", "456"), FIRST,
+                {"why": "2"}, {"n": 4, "pin": None}, ("booked",), ("123", "456"), FIRST,
             ),
         ),
     ],
@@ -116,13 +116,19 @@ def circumstances(call: str) -> Circumstances:
 
 def test_a_call_that_says_nothing() -> None:
     (test,), _ = read("- {name: x, steps: [ends]}")
-    assert test.call == Circumstances("", "", A_MONDAY, {}, {}, {}, 1)
+    assert test.call == Circumstances("", "", "", "", "", {}, A_MONDAY, {}, {}, {}, 1)
 
 
 def test_who_calls_and_when() -> None:
     call = circumstances('{caller: 15551234, called: "7001", at: "2027-03-02T09:30", seed: 7}')
     assert (call.caller, call.called, call.seed) == ("15551234", "7001", 7)
     assert call.at == datetime(2027, 3, 2, 9, 30)
+    call = circumstances(
+        "{caller_name: Emma Jones, channel: PJSIP/trunk-0000002a, channel_language: en,"
+        " args: {arg1: vip, order: 0815}}"
+    )
+    assert (call.caller_name, call.channel) == ("Emma Jones", "PJSIP/trunk-0000002a")
+    assert (call.channel_language, call.args) == ("en", {"arg1": "vip", "order": "0815"})
     zoned = circumstances('{at: "2027-03-02T09:30Z"}')
     assert zoned.at == datetime(2027, 3, 2, 9, 30, tzinfo=UTC)
 
@@ -206,6 +212,10 @@ def test_a_mistake_in_a_step(line: str, finding: str) -> None:
         ('{http: {"GET /": {status: ok}}}', "2:35: error: a status is a number such as 200, or `down` for a server that is silent"),
         ('{http: {"GET /": {json: 1, text: x}}}', "2:42: error: an answer has `json` or `text`: remove one"),
         ("{hours: {practice: 8}}", "2:28: error: whether a calendar is open is true or false"),
+        ("{transfers: {400: no-answer}}",
+         '2:27: error: "no-answer" is nothing that a transfer comes to; did you mean "no answer"?'),
+        ("{args: [vip]}", "2:16: error: args is written as names with values"),
+        ("{caller_nam: x}", '2:10: error: `call` of a test has no "caller_nam"; did you mean "caller_name"?'),
         ("{seed: x}", "2:16: error: seed is a whole number, 0 or more"),
     ],
 )  # fmt: skip

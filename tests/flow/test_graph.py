@@ -41,8 +41,10 @@ nodes:
     - http: {get: "http://x/", failed: {goto: operator}}
     - goto: main
   ask: [{ask: {to: name, type: text, say: "What is the name that you would like me to write down for you today?"}}, return]
-  operator: [{transfer: {to: "400", failed: {goto: bye}}}]
+  operator: [{transfer: {to: "400", whisper: "A call.", failed: {goto: queue}}}]
   bye: [{say: Goodbye.}, hangup]
+  queue: [{transfer: {queue: "${name}", failed: {goto: mailbox}}}]
+  mailbox: [{transfer: {voicemail: "400@default"}}]
 """
 PAY = "voicebot: 1\nnodes:\n  begin: [{say: Pay.}, {goto: end}]\n  end: [return]\n"
 
@@ -86,7 +88,10 @@ def test_every_way_is_an_arrow(flow: Flow) -> None:
         ("sales", "", "main"),
         ("ask", "", "return"),
         ("operator", "", "transfer to 400"),
-        ("operator", "not taken", "bye"),
+        ("operator", "not taken", "queue"),
+        ("queue", "", "transfer to queue {name}"),
+        ("queue", "not taken", "mailbox"),
+        ("mailbox", "", "transfer to voicemail 400@default"),
         ("bye", "", "hang up"),
         ("anywhere", "operator [0]", "operator"),
         ("anywhere", "failed", "operator"),

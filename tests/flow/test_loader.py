@@ -97,7 +97,7 @@ MISTAKES = [
     ("http with two methods", node("[{http: {get: 'http://a', put: 'http://b'}}]"), 3, 37, "one request, one method: take `get` or this"),
     ("URL without http", node("[{http: {get: 'localhost/x'}}]"), 3, 20, '"localhost/x" is not a URL: begin it with http:// or https://'),
     ("http with an unknown key", node("[{http: {get: 'http://a', body: 1}}]"), 3, 32, 'http has no "body"; there is get, post, put, patch, delete, query, headers, json, timeout, hold, to, failed'),
-    ("transfer to nobody", node("[{transfer: {wait: 5s}}]"), 3, 18, 'transfer needs `to:`, an extension such as "400"'),
+    ("transfer to nobody", node("[{transfer: {wait: 5s}}]"), 3, 18, 'transfer needs `to:`, an extension such as "400" or a channel such as "PJSIP/alice"; or `queue:`, or `voicemail:`'),
     ("record without a variable", node("[{record: {max: 5s}}]"), 3, 16, "record needs `to:`, the variable for the file's path"),
     ("tag without values", node("[{tag: x}]"), 3, 13, "`tag` is written as names with values: `tag: {x: 1}`"),
     ("with without call", menu("{keys: 1, with: {a: 1}, goto: a}"), 3, 41, "`with` belongs to a `call`"),

@@ -155,7 +155,7 @@ MISTAKES = [
     ('the star key without quotes', 'keys: "2"', 'keys: *',
      '14:40: error: a text cannot start with * unless it is in quotes'),
     ('transfer without to', '- goto: bye\n  support', '- transfer: {wait: 30s}\n  support',
-     '17:17: error: transfer needs `to:`, an extension such as "400"'),
+     '17:17: error: transfer needs `to:`, an extension such as "400" or a channel such as "PJSIP/alice"; or `queue:`, or `voicemail:`'),
     ('sound missing', 'prompt: hello', 'file: hello.wav, text: Hi.',
      '8:19: error: there is no sound file {folder}/hello.wav'),
     ('reserved', 'vars: {name: null}', 'vars: {name: null, call: 1}',

@@ -83,7 +83,9 @@ nodes:
     - {hangup: }
     - {ask: {to: n, type: amount, currency: EUR, min: 0.5, max: 10, check: n > 1, retry: [a, [b, c]], secret: false, finish: "*", delete: "#"}}
     - {if: x, else: hangup}
-  b: {transfer: {to: "400", context: c, wait: 30s, announce: Hi., failed: {then: hangup}}}
+  b: {transfer: {to: "400", context: c, wait: 30s, announce: Hi., whisper: [Ho., {prompt: p}], failed: {then: hangup}}}
+  c: [{transfer: PJSIP/alice}, {transfer: {queue: support, wait: 5m, announce: Hi., failed: {goto: a}}}]
+  d: {transfer: {voicemail: "400@default", announce: Hi., failed: {goto: a}}}
 """
     assert complaints(OF_FLOWS, text) == []
 
@@ -94,7 +96,7 @@ voicebot: 1
 flow: shop
 tests:
   - name: one
-    call: {caller: "1", called: 2, at: "2027-03-01T10:00", http: {GET /x: [{status: 200, json: {}}, down, 503]}, hours: {p: true}, transfers: {"400": busy}, seed: 2}
+    call: {caller: "1", caller_name: Emma, called: 2, channel: PJSIP/a-1, channel_language: en, args: {arg1: vip, n: 2}, at: "2027-03-01T10:00", http: {GET /x: [{status: 200, json: {}}, down, 503]}, hours: {p: true}, transfers: {"400": busy}, seed: 2}
     steps:
       - bot: [a, b]
         within: 450ms
@@ -105,7 +107,7 @@ tests:
       - caller: {silence: 3s}
       - caller: {wav: a.wav, text: hello}
       - caller: {hangup: true}
-      - ends: {by: transfer, to: "400", node: n, vars: {a: null}, tags: {b: c}, logged: [x], never_logged: "1"}
+      - ends: {by: transfer, to: "400", node: n, vars: {a: null}, tags: {b: c}, results: {a: 1, pin: null}, logged: [x], never_logged: "1"}
   - {name: two, steps: [ends]}
 """
     assert complaints(OF_TESTS, text) == []
@@ -124,6 +126,10 @@ WRONG = [
     ("barge_in", "type: text", "type: text, barge_in: voice"),
     ("barge_in of a prompt", "{prompt: hello}", "{prompt: hello, barge_in: voice}"),
     ("words for a prompt of the library", "{prompt: hello}", "{prompt: hello, text: Hello.}"),
+    ("transfer to nobody", "- goto: bye\n", "- transfer: {wait: 5s}\n"),
+    ("transfer to two", "- goto: bye\n", "- transfer: {queue: a, voicemail: b}\n"),
+    ("whisper in a queue", "- goto: bye\n", "- transfer: {queue: a, whisper: Hi.}\n"),
+    ("wait for a voicemail", "- goto: bye\n", "- transfer: {voicemail: a, wait: 5s}\n"),
     ("no version", "voicebot: 1\n", ""),
     ("language tag", "{prompt: hello}", "{en-us: Hello.}"),
     ("then without if", "- goto: bye\n", "- then: {goto: bye}\n"),

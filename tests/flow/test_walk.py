@@ -29,7 +29,7 @@ nodes:
       with: {x: "${v}"}
       to: s
     - record: {to: m, say: Speak.}
-    - transfer: {to: "${v}", announce: Over., failed: {do: [{log: busy}], then: {goto: bye}}}
+    - transfer: {to: "${v}", announce: Over., whisper: [Psst., "${v}"], failed: {do: [{log: busy}], then: {goto: bye}}}
   bye: [{say: Bye.}, hangup]
 """
 SUB = "voicebot: 1\nflow: sub\nvars: {x: null}\nnodes: {a: [{say: Sub.}, {return: '${x}'}]}\n"
@@ -59,7 +59,7 @@ def test_every_text_with_its_use(flow: model.Flow) -> None:
     uses = [text.use for text in walk.survey(flow).texts]
     count = {use: uses.count(use) for use in Use}
     assert count == {
-        Use.SAID: 2, Use.LOGGED: 1, Use.TAG: 1, Use.URL: 2, Use.DIALLED: 1, Use.SENT: 2, Use.KEPT: 2, Use.ASKED: 2,
+        Use.SAID: 3, Use.LOGGED: 1, Use.TAG: 1, Use.URL: 2, Use.DIALLED: 1, Use.SENT: 2, Use.KEPT: 2, Use.ASKED: 2,
     }  # fmt: skip
 
 
@@ -69,7 +69,19 @@ def test_variables_that_steps_fill(flow: model.Flow) -> None:
 
 def test_every_prompt_in_every_language_that_it_is_said_in(flow: model.Flow) -> None:
     said = {("".join(map(str, words.text.parts)), tag) for words, tag in walk.spoken(flow)}
-    both = {"Hey.", "No.", "Sorry.", "Again.", "Now.", "Day?", "Wait.", "Speak.", "Over.", "Bye."}
+    both = {
+        "Hey.",
+        "No.",
+        "Sorry.",
+        "Again.",
+        "Now.",
+        "Day?",
+        "Wait.",
+        "Speak.",
+        "Over.",
+        "Psst.",
+        "Bye.",
+    }
     assert {(text, tag) for text, tag in said if "Expression" not in text} == {
         ("Hallo.", "de-DE"), *((text, tag) for text in both for tag in ("en-US", "de-DE")),
     }  # fmt: skip

@@ -109,6 +109,19 @@ def test_who_may_interrupt_a_prompt_is_there_where_it_says_so() -> None:
         ]
 
 
+def test_a_transfer_to_an_extension_is_written_as_it_was_before_there_were_others() -> None:
+    transfer = ev.Transfer("400", None, 30.0, returns=True)
+    old: dict[str, Json] = {
+        "do": "transfer", "to": "400", "context": None, "wait_s": 30.0, "returns": True,
+    }  # fmt: skip
+    assert encode_action(transfer, Path()) == old
+    queue = replace(transfer, kind=ev.TransferKind.QUEUE)
+    assert encode_action(queue, Path()) == {**old, "kind": "queue"}
+    told = replace(transfer, whisper=(ev.Prompt("A call.", "en-US"),))
+    whisper = [{"text": "A call.", "language": "en-US", "file": None, "secret": False}]
+    assert encode_action(told, Path()) == {**old, "whisper": whisper}
+
+
 def test_a_sound_file_is_named_as_the_flow_names_it() -> None:
     folder = Path("/srv/flows")
     speak = ev.Speak((ev.Prompt("Hi.", "en-US", folder / "sounds" / "hi.wav"),))

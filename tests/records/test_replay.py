@@ -119,6 +119,58 @@ def test_the_whole_conversation_is_shown_on_request(flow_of: Write, trace: Path)
     ]
 
 
+CONNECTS = """
+voicebot: 1
+nodes:
+  main:
+    - say: "Hello ${call.caller_name}, ${call.args.rank} in ${call.channel_language}."
+    - transfer: {to: "${call.args.to}", whisper: "${call.caller_name}.", failed: {goto: queue}}
+  queue: [{transfer: {queue: support, announce: "${call.transfer}.", failed: {goto: bye}}}]
+  bye: [{tag: {why: "${call.transfer}"}}, hangup]
+"""
+CONNECTED: list[ev.Event] = [
+    ev.Answered(0.0),
+    ev.PromptsFinished(2.0),
+    ev.TransferFailed(9.0, "busy"),
+    ev.PromptsFinished(10.0),
+    ev.TransferFailed(40.0, "timeout"),
+]
+FROM_THE_DIALPLAN = replace(
+    CALL, caller_name="Emma", channel="PJSIP/a-1", channel_language="de",
+    args={"rank": "gold", "to": "SIP/alice"},
+)  # fmt: skip
+
+
+def test_what_the_dialplan_has_passed_on_is_in_the_trace(flow_of: Write, trace: Path) -> None:
+    trace_of(flow_of(CONNECTS, "flow.yaml"), CONNECTED, trace, call=FROM_THE_DIALPLAN)
+    code, shown = run(trace, "--show")
+    assert code == 0
+    assert [line.strip() for line in shown.splitlines() if "→" not in line] == [
+        "0.00  call   answered",
+        'bot    "Hello Emma, gold in de."',
+        "bot    transfers to SIP/alice",
+        'agent  hears "Emma."',
+        "9.00  call   is back from its transfer: busy",
+        "note (kind error, detail {'reason': 'busy', 'node': 'main'})",
+        'bot    "busy."',
+        "bot    transfers to queue support",
+        "40.00  call   is back from its transfer: timeout",
+        "note (kind error, detail {'reason': 'timeout', 'node': 'queue'})",
+        "tag why: timeout",
+        "bot    hangs up",
+        f"{len(CONNECTED)} events, identical",
+    ]
+
+
+def test_a_trace_from_before_there_was_a_dialplan_is_replayed(flow_of: Write, trace: Path) -> None:
+    trace_of(flow_of(FLOW, "flow.yaml"), CALLED, trace)
+    call = json.loads(trace.read_text("utf-8").splitlines()[0])["call"]
+    for name in ("caller_name", "channel", "channel_language", "args"):
+        del call[name]
+    changed_header(trace, {"trace": 2, "call": call})
+    assert run(trace) == (0, f"{len(CALLED)} events, identical\n")
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -261,6 +313,19 @@ def changed_header(trace: Path, changes: dict[str, object]) -> None:
         ({"files": {}}, "holds no flow"),
         ({"files": {"../../flow.yaml": "voicebot: 1\n"}}, "outside its folder"),
         ({"call": {}}, "header is damaged"),
+        (
+            {
+                "call": {
+                    "id": "1",
+                    "started": "2027-03-01",
+                    "caller": "",
+                    "called": "",
+                    "calendars": [],
+                    "args": ["x"],
+                }
+            },
+            "header is damaged",
+        ),
         ({"seed": "x"}, "header is damaged"),
     ],
 )

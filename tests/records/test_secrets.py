@@ -80,6 +80,8 @@ def test_what_is_made_of_a_secret_is_taken_out_in_whatever_form() -> None:
         {"text": "***", "secret": True},
         {"text": "Hello.", "secret": False},
     ]
+    transfer = {**speak, "do": "transfer", "whisper": speak["prompts"]}
+    assert masked_action(transfer)["whisper"] == masked_action(speak)["prompts"]
     request: dict[str, Json] = {
         "do": "request",
         "url": "http://bank/login?pin=MTIz",

@@ -33,6 +33,7 @@ start: main
 vars: {order: null, message: null}
 on:
   operator: {answers: [operator], keys: "0", goto: operator}
+  queue: {keys: "8", goto: queue}
   failed: {goto: bye}
   hangup: {do: [{log: "left in ${call.node}"}]}
 nodes:
@@ -52,7 +53,8 @@ nodes:
   tape:
     - record: {to: message, say: "Please speak.", silence: 1s}
     - goto: bye
-  operator: [{say: "I connect you."}, {transfer: {to: "400", failed: {goto: bye}}}]
+  operator: [{say: "I connect you."}, {transfer: {to: "400", whisper: "A call from sales.", failed: {goto: bye}}}]
+  queue: [{transfer: {queue: sales, announce: "Please hold.", failed: {do: [{say: "It is ${call.transfer}."}, {goto: main}]}}}]
   bye: [{say: "Goodbye."}, hangup]
 tests:
 """
@@ -201,7 +203,25 @@ def test_a_silent_caller_is_asked_again_and_one_who_hangs_up_has_left(plays: Pla
 def test_a_transfer_that_nobody_takes_comes_back(plays: Plays) -> None:
     steps = ('- bot: "Sales"', '- caller: {keys: "0"}', "- bot: I connect you")
     passed(plays(*steps, "- bot: Goodbye", "- ends: bot", call='{transfers: {"400": busy}}'))
-    passed(plays(*steps, '- ends: {by: transfer, to: "400"}'))
+    taken = plays(*steps, '- ends: {by: transfer, to: "400"}')
+    passed(taken)
+    assert "A call from sales." not in [line.text for line in taken.exchange]
+
+
+def test_a_queue_without_agents_leads_back_and_the_caller_is_heard_as_before(plays: Plays) -> None:
+    outcome = plays(
+        '- bot: "Sales"',
+        '- caller: {keys: "8"}',
+        "- bot: Please hold",
+        '- caller: {keys: "111", early: true}',
+        "- bot: [It is empty, Sales or support]",
+        "- caller: sales",
+        "- {bot: Your order, within: 350ms}",
+        "- caller: {hangup: true}",
+        "- ends: {by: caller, node: sales}",
+        call="{transfers: {queue sales: empty}}",
+    )
+    passed(outcome)
 
 
 def test_a_message_is_recorded(plays: Plays) -> None:

@@ -88,8 +88,11 @@ def test_a_test_that_passed_has_no_diff(tmp_path: Path) -> None:
         (conv.CallerWaits(3.0, MARK), ("caller", "(says nothing for 3 s)")),
         (conv.CallerHangsUp(MARK), ("caller", "(hangs up)")),
         (
-            conv.Ends("transfer", "400", "a", {"x": 1}, {"y": "2"}, ("l",), ("n",), MARK),
-            ("ends", 'transfer, to 400, in a, x: 1, y: 2, logged "l", never logged "n"'),
+            conv.Ends("transfer", "400", "a", {"x": 1}, {"y": "2"}, {"z": 3}, ("l",), ("n",), MARK),
+            (
+                "ends",
+                'transfer, to 400, in a, x: 1, y: 2, told z: 3, logged "l", never logged "n"',
+            ),
         ),
     ],
 )

@@ -61,9 +61,10 @@ def test_a_call_by_voice_and_keys(tmp_path: Path) -> None:
         "bot      Goodbye.",
         'pin = "***"',
         'result = "status 200"',
-        shown[-1],
+        shown[-2],
+        "VOICEBOT_ORDER = 200",
     ]
-    assert shown[-1].startswith("the bot hung up, after ")
+    assert shown[-2].startswith("the bot hung up, after ")
 
 
 def test_silence_and_a_hang_up(tmp_path: Path) -> None:
@@ -95,6 +96,41 @@ def test_a_transfer_is_told(tmp_path: Path) -> None:
     shown = talked(tmp_path, "operator")
     assert "transfer to 400: in a call, Asterisk connects the caller now" in shown
     assert shown[-1].startswith("the call was transferred to 400, after ")
+
+
+WHISPERS = """\
+voicebot: 1
+vars: {rank: null}
+nodes:
+  a:
+    - set: {rank: "${call.args.rank}"}
+    - transfer: {to: PJSIP/a, whisper: ["Rank ${rank}.", "Order <break time='1s'/>${call.args.order}."], failed: {goto: b}}
+  b: [{transfer: {queue: support, announce: "Please wait."}}]
+"""
+
+
+def test_what_the_agent_hears_and_the_dialplan_is_told(tmp_path: Path) -> None:
+    options = ("--mock", "--arg", "rank=gold", "--arg", "order=a=b")
+    shown = talked(tmp_path, "no answer", flow=WHISPERS, options=options)
+    assert shown[2:] == [
+        "transfer to PJSIP/a: in a call, Asterisk connects the caller now",
+        "there is heard first: Rank gold.",
+        "there is heard first: Order a=b.",
+        "empty line: it is taken; or why not, such as busy> no answer",
+        "error: no answer, a",
+        "node b",
+        "bot      Please wait.",
+        "transfer to queue support: in a call, Asterisk connects the caller now",
+        'rank = "gold"',
+        shown[-2],
+        "VOICEBOT_RANK = gold",
+    ]
+    assert shown[-2].startswith("the call was transferred to queue support, after ")
+
+
+def test_an_argument_without_a_value(tmp_path: Path) -> None:
+    shown = talked(tmp_path, flow=WHISPERS, options=("--arg", "rank"))
+    assert any('"rank" is not NAME=VALUE, such as customer=4711' in line for line in shown)
 
 
 def test_a_transfer_to_nobody(tmp_path: Path) -> None:

@@ -97,6 +97,102 @@ PASSING = {
 }  # fmt: skip
 
 
+DESK = """\
+voicebot: 1
+vars: {day: null, pin: null}
+on: {failed: {goto: bye}}
+nodes:
+  main:
+    - say: "Hello ${call.caller_name} on ${call.channel} in ${call.channel_language}."
+    - if: "call.args.queue != null"
+      then: [{transfer: {queue: "${call.args.queue}", failed: {goto: mailbox}}}]
+    - goto: desk
+  desk:
+    - ask: {to: day, type: date, say: "Which day?"}
+    - ask: {to: pin, type: digits, length: 4, secret: true, say: "Your PIN?"}
+    - transfer: {to: PJSIP/desk, announce: "I connect you.", whisper: "It is about ${day | date}.", failed: {goto: mailbox}}
+  mailbox:
+    - say: "Sorry, ${call.transfer}."
+    - if: "call.transfer == 'empty'"
+      then: [{goto: desk}]
+    - transfer: {voicemail: "400@default", failed: {goto: bye}}
+  bye: [{tag: {end: "${call.transfer}"}}, {say: "Goodbye."}, hangup]
+"""
+ASKED = ('caller: "march fifth"', 'caller: {keys: "1234"}', 'bot: "I connect you"')
+CONNECTED = {
+    "a channel": ((*ASKED, "ends: {to: PJSIP/desk}"), "{}"),
+    "the dialplan is told": (
+        (*ASKED, 'ends: {results: {day: "2027-03-05", pin: null, end: null}, never_logged: "1234"}'),
+        "{}",
+    ),
+    "who calls": (
+        ('bot: "Hello Emma on PJSIP/a-1 in de"', "caller: {hangup: true}", "ends"),
+        "{caller_name: Emma, channel: PJSIP/a-1, channel_language: de}",
+    ),
+    "a queue": (("ends: {to: queue support}",), "{args: {queue: support}}"),
+    "a queue by its name": (("ends: {by: transfer, to: support}",), "{args: {queue: support}}"),
+    "a queue that is full, then a mailbox": (
+        ('bot: "Sorry, full"', "ends: {to: voicemail 400@default}"),
+        "{args: {queue: support}, transfers: {queue support: full}}",
+    ),
+    "nobody anywhere": (
+        ('bot: ["Sorry, timeout", "Goodbye"]', "ends: {by: bot, results: {end: unreachable}}"),
+        '{args: {queue: support}, transfers: {support: timeout, "400@default": unreachable}}',
+    ),
+    "a number that cannot be dialled": (
+        ('bot: "Sorry, unreachable"', "ends: {to: 400@default}"),
+        '{args: {queue: "support,t"}}',
+    ),
+    "keys before and while it rings are gone": (
+        (*ASKED, 'caller: {keys: "12", early: true}', 'bot: ["Sorry, empty", "Which day"]',
+         'caller: "march sixth"', 'bot: "Your PIN"', "caller: {hangup: true}",
+         'ends: {results: {day: "2027-03-06"}}'),
+        "{transfers: {PJSIP/desk: empty}}",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CONNECTED)
+def test_a_call_that_is_connected(name: str, tmp_path: Path) -> None:
+    steps, call = CONNECTED[name]
+    outcome = run(tmp_path, *steps, call=call, flow=DESK)
+    assert outcome.passed, outcome.failure
+
+
+def test_the_caller_does_not_hear_what_the_agent_hears(tmp_path: Path) -> None:
+    outcome = run(tmp_path, *ASKED, "ends: {to: PJSIP/desk}", flow=DESK)
+    assert outcome.passed
+    assert [line.text for line in outcome.exchange if line.who is not Who.CALLER] == [
+        "Hello on in .", "Which day?", "Your PIN?", "I connect you.",
+        "the call was transferred to PJSIP/desk",
+    ]  # fmt: skip
+    outcome = run(tmp_path, *ASKED, 'bot: "It is about"', flow=DESK)
+    assert outcome.failure is not None
+    assert 'the bot does not say "It is about"' in outcome.failure.message
+
+
+NOT_CONNECTED = [
+    (("ends: {to: queue sales}",), "{args: {queue: support}}",
+     "the call was transferred to queue support, not to queue sales"),
+    ((*ASKED, 'ends: {results: {day: "2027-03-06", pin: "1234", end: x}}'), "{}",
+     'result day is "2027-03-05", not "2027-03-06"; there is no result "pin"; there is no result "end"'),
+    ((*ASKED, "ends: {results: {day: null}}"), "{}", 'the dialplan is told day, "2027-03-05"'),
+    ((*ASKED, 'ends: {never_logged: "march fifth"}'), "{}",
+     '"march fifth" is not to be kept, but what the caller said or pressed has it: "march fifth"'),
+    ((*ASKED, 'ends: {never_logged: "It is about"}'), "{}",
+     '"It is about" is not to be kept, but what the agent hears has it: "It is about Friday, March fifth."'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("steps", "call", "message"), NOT_CONNECTED)
+def test_a_call_that_is_connected_otherwise(
+    steps: tuple[str, ...], call: str, message: str, tmp_path: Path
+) -> None:
+    outcome = run(tmp_path, *steps, call=call, flow=DESK)
+    assert outcome.failure is not None
+    assert outcome.failure.message == message
+
+
 @pytest.mark.parametrize("name", PASSING)
 def test_passes(name: str, tmp_path: Path) -> None:
     steps, call = PASSING[name]
@@ -353,7 +449,7 @@ def test_any_test_has_an_outcome(
         _FLOWS.append(flow_of(TAXI, tmp_path))
     transfers = {"400": "busy"} if refused else {}
     replies = {"POST /order": (Reply(200, {"at": "10:00"}),)}
-    call = Circumstances("", "", A_MONDAY, replies, {}, transfers, 1)
+    call = Circumstances("", "", "", "", "", {}, A_MONDAY, replies, {}, transfers, 1)
     test = conv.Conversation("any", call, tuple(steps), MARK)
     outcome = run_text(_FLOWS[0], test)
     assert [line.at_s for line in outcome.exchange] == sorted(

@@ -40,8 +40,21 @@ class _Options:
     at: datetime | None
     caller: str
     called: str
+    arg: tuple[tuple[str, str], ...]
     seed: int
     config_path: Path
+
+
+def _name_and_value(
+    _context: click.Context, _option: click.Parameter, written: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    found = []
+    for one in written:
+        name, equals, value = one.partition("=")
+        if not (name and equals):
+            raise click.BadParameter(f'"{one}" is not NAME=VALUE, such as customer=4711')
+        found.append((name, value))
+    return tuple(found)
 
 
 @click.command("talk", epilog="Example: voicebot talk flows/company.yaml --at 2027-03-01T10:00")
@@ -59,6 +72,13 @@ class _Options:
 )
 @click.option("--caller", default="", metavar="NUMBER", help="Who calls.")
 @click.option("--called", default="", metavar="NUMBER", help="Which number is called.")
+@click.option(
+    "--arg",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_name_and_value,
+    help="What the dialplan passes on, call.args.NAME in the flow; may be repeated.",
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Chooses among variations.")
 @config_option
 def talk(**written: Any) -> int:  # noqa: ANN401 - what click read; _Options has the types
@@ -85,7 +105,14 @@ def talk(**written: Any) -> int:  # noqa: ANN401 - what click read; _Options has
 
 def _info(options: _Options, calendars: Mapping[str, Hours]) -> CallInfo:
     moment = options.at or datetime.now()
-    return CallInfo("talk", moment.astimezone(), options.caller, options.called, calendars)
+    return CallInfo(
+        "talk",
+        moment.astimezone(),
+        options.caller,
+        options.called,
+        calendars,
+        args=dict(options.arg),
+    )
 
 
 def _flow(path: Path) -> Flow:

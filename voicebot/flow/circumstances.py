@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from voicebot.flow import yamlfile
+from voicebot.flow.dialled import other_outcome
 from voicebot.flow.fields import Fields
 from voicebot.flow.yamlfile import Node
 
@@ -100,7 +101,7 @@ class _Reader:
                 for name, value in fields.entries(keys.get("hours"), "hours")
             },
             transfers={
-                to.text: fields.text(value, 'why nobody takes the call, such as "busy",')
+                to.text: self._outcome(value)
                 for to, value in fields.entries(keys.get("transfers"), "transfers")
             },
             seed=fields.whole(keys["seed"], "seed", 0) if "seed" in keys else 1,
@@ -108,6 +109,12 @@ class _Reader:
 
     def _text(self, keys: Mapping[str, Node], name: str) -> str:
         return self._fields.text(keys[name], name) if name in keys else ""
+
+    def _outcome(self, node: Node) -> str:
+        text = self._fields.text(node, 'why nobody takes the call, such as "busy",')
+        if near := other_outcome(text):
+            self._fields.error(node.mark, f'"{text}" is nothing that a transfer comes to{near}')
+        return text
 
     def _at(self, node: Node) -> datetime:
         text = self._fields.text(node, "at")

@@ -1,8 +1,9 @@
 """What may be dialled: how an extension, a channel, a queue and a mailbox are written.
 
-Knows texts only.  Must not know where they come from.  Whatever is dialled becomes part of a command
-to Asterisk, where a comma begins the next argument, `@` another context and `&` a second call: what a
-caller has said, keyed or sent with his call must never get so far.
+Knows texts only, and what comes of dialling them.  Must not know where they come from.  Whatever is
+dialled becomes part of a command to Asterisk, where a comma begins the next argument, `@` another
+context and `&` a second call: what a caller has said, keyed or sent with his call must never get so
+far.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from voicebot.flow.events import TransferKind
+from voicebot.flow.yamlfile import did_you_mean
 
 _PLAIN: Final = string.ascii_letters + string.digits + "_*#+.-"
 _NAME: Final = _PLAIN + ":;"
@@ -34,12 +36,21 @@ KEYS: Final[Mapping[TransferKind, str]] = {
     TransferKind.VOICEMAIL: "voicemail",
 }
 """The key of a `transfer` step under which each is written."""
+OUTCOMES: Final = ("busy", "no answer", "refused", "unreachable", "timeout", "full", "empty")
+"""Why a transfer comes back, in the words that flows and their tests have for it; the last three are of
+queues.  A dialplan may have others."""
 _NAMED: Final = (TransferKind.QUEUE, TransferKind.VOICEMAIL)
 
 
 def named(kind: str, to: str) -> str:
     """A target as a person writes it: 400, PJSIP/alice, queue support, voicemail 400@default."""
     return f"{kind} {to}" if kind in _NAMED else to
+
+
+def other_outcome(text: str) -> str:
+    """What was probably meant by the name of an outcome that there is not; "" where nothing is near."""
+    near = did_you_mean(text.replace("_", " ").replace("-", " "), OUTCOMES)
+    return "" if text in OUTCOMES else near
 
 
 def problem(text: str, kind: TransferKind) -> str:

@@ -15,6 +15,7 @@ from typing import Final
 
 from voicebot.flow import model, walk
 from voicebot.flow.check.told import Known, error, warning
+from voicebot.flow.dialled import other_outcome
 from voicebot.flow.expressions import Expression, Template
 from voicebot.flow.spoken.markup import marks as marks_in
 from voicebot.flow.walk import Survey, Text
@@ -27,13 +28,16 @@ _KINDS: Final[Mapping[type[object], str]] = {
     model.FreeText: "a text", model.Number: "a number", model.Amount: "a number",
     model.Date: "a date", model.Time: "a time",
 }  # fmt: skip
+_OUTCOME: Final = "call.transfer"
 _TRUTH: Final = "true or false"
 _CHOSEN: Final = "one of its choices"
 _RESULT: Final = "the answer of a server"
 _FILE: Final = "the path of a file"
 _TEXTS: Final = frozenset({"a text of digits", "a text", _FILE})
 _MEMBERS: Final = ("status", "json", "text")
-_CALL: Final = re.compile(r"call\.(id|caller|caller_name|called|channel|channel_language|args\..+)")
+_CALL: Final = re.compile(
+    r"call\.(id|caller|caller_name|called|channel|channel_language|args\..+|transfer)"
+)
 """What is a text, of the values of the call that could be taken for numbers."""
 
 _NOT_FOR: Final[Mapping[str, frozenset[str]]] = {
@@ -260,6 +264,9 @@ def _never(  # noqa: C901 - a row for each kind
         )
     if kind == "a text of digits" and is_number:
         return f"{name} is a text, not a number: write int({name})"
+    if name == _OUTCOME and not is_number:
+        near = other_outcome(str(constant))
+        return f"{name} is never {_shown(constant)}{near}" if near else ""
     if kind in _TEXTS and is_number:
         return f'{name} is a text, not a number: write "{constant}" in quotes, or int({name})'
     if kind == "a number" and not is_number:
