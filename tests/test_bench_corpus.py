@@ -169,7 +169,10 @@ def test_no_answer_is_understood_as_something_else_and_most_are_understood() -> 
     for (question, text), expected in texts.items():
         if question == "text":
             continue
-        call = Circumstances("bench", question, A_MONDAY, {}, {}, {}, 1)
+        call = Circumstances(
+            caller="bench", caller_name="", called=question, channel="", channel_language="",
+            args={}, at=A_MONDAY, http={}, hours={}, transfers={}, seed=1,
+        )  # fmt: skip
         stage = Stage(flow, Peers(call, {}), 1)
         stage.begin()
         TextCaller(stage).says(text)

@@ -277,7 +277,7 @@ async def demonstrate(config: Config, screen: Screen) -> Outcome:
                 screen.doing("the recogniser and the voice are loaded …")
                 voice = await trio.to_thread.run_sync(CallerVoice, shipped(VOICE))
                 listening = await nursery.start(daemon.run, with_server)
-            _, address = listening[0]
+            address = listening[0].address
             screen.line(
                 f"the bot listens on {address}, the practice's book is on {url}, a caller dials in\n"
             )
