@@ -29,6 +29,8 @@ VERBS: Final = {
     "graph": "checking:graph",
     "schema": "checking:schema",
     "replay": "replaying:replay",
+    "dialplan": "dialplan:dialplan",
+    "doctor": "doctoring:doctor",
     "bench": "benching:bench",
 }
 """Each verb with its file in commands/ and its name there, in the order of `--help`."""

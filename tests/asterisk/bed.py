@@ -24,18 +24,18 @@ RTP_PORTS = 100
 
 
 class Bed:
-    """An Asterisk that runs within `with Bed(ready_root()) as bed:`.
+    """An Asterisk that runs within `with Bed(ready_root()) as bed:`; each call takes two of its RTP ports.
 
     Raises:
         RuntimeError: Asterisk does not start; the message has the end of what it said.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, rtp_ports: int = RTP_PORTS) -> None:
         beds = root / "beds"
         beds.mkdir(exist_ok=True)
         _sweep(beds)
         self._folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-", dir=beds))
-        self._ports = _free_ports()
+        self._ports = _free_ports(rtp_ports)
         self._root = root
         self._process: subprocess.Popen[bytes] | None = None
         self._ami: Ami | None = None
@@ -118,13 +118,13 @@ def _sweep(beds: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _free_ports() -> Ports:
+def _free_ports(rtp_ports: int) -> Ports:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sip, socket.socket() as ami:
         for taken in (sip, ami):
             taken.bind(("127.0.0.1", 0))
-        rtp_first = _free_udp_block(RTP_PORTS)
+        rtp_first = _free_udp_block(rtp_ports)
         return Ports(
-            sip.getsockname()[1], ami.getsockname()[1], rtp_first, rtp_first + RTP_PORTS - 1
+            sip.getsockname()[1], ami.getsockname()[1], rtp_first, rtp_first + rtp_ports - 1
         )
 
 

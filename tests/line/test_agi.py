@@ -142,9 +142,9 @@ async def test_a_session_asks_and_hears_of_the_hangup_in_between() -> None:
         nursery.start_soon(talk)
         assert (await session.environment())["extension"] == "7001"
         assert await session.variable("${CHANNEL(audionativeformat)}") == "ulaw"
-        assert not session.hung_up
+        before = session.hung_up
         assert (await session.command("EXEC", "AudioSocket", "x,y")).result == "-1"
-        assert session.hung_up
+        assert (before, session.hung_up) == (False, True)
         with pytest.raises(AgiError, match="closed"):
             await session.command("CHANNEL STATUS")
     assert said == [

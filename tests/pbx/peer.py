@@ -55,6 +55,8 @@ class Peer:
         self.answers: dict[str, Answer] = {}
         self.got: list[Fields] = []
         """All actions, in the order in which they came."""
+        self.last: tuple[str, ...] = ()
+        """Actions after whose answer it closes the connection, as Asterisk does after a wrong Login."""
         self.connections = 0
         self.banner: str | bytes = BANNER
         self.open: set[trio.SocketStream] = set()
@@ -88,6 +90,8 @@ class Peer:
                 if answer is None:
                     return
                 await stream.send_all(_bytes(answer))
+                if action["Action"] in self.last:
+                    return
 
     async def hang_up(self) -> None:
         """Close every connection, as Asterisk does when it stops."""

@@ -299,6 +299,21 @@ async def test_a_wrong_password_is_told_with_address_and_user() -> None:
                     pytest.fail("it was let in")
 
 
+async def test_an_answer_that_comes_with_the_end_is_an_answer() -> None:
+    peer = Peer()
+    peer.last = ("Login", "Ping")
+    peer.answers = {"Login": lambda action: error(action, "Authentication failed")}
+    with trio.fail_after(10):
+        async with running_peer(peer) as address:
+            for _ in range(20):
+                with pytest.raises(AmiRefused, match="Authentication failed"):
+                    async with open_ami(address, "v", "wrong"):
+                        pytest.fail("it was let in")
+            peer.answers, peer.last = {}, ("Ping",)
+            async with open_ami(address, "u", "s") as session:
+                assert (await session.action("Ping")).success
+
+
 async def test_nobody_there_is_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = Address("127.0.0.1", server.getsockname()[1])

@@ -2,6 +2,9 @@
 
 from uuid import UUID
 
+import trio
+import trio.testing
+
 from voicebot.pbx.finished import KEPT_S, MOST, Finished
 
 ONE, TWO = UUID(int=1), UUID(int=2)
@@ -46,3 +49,25 @@ def test_the_oldest_give_way() -> None:
     assert len(finished) == MOST
     assert finished.get(UUID(int=9)) is None
     assert finished.get(UUID(int=MOST + 9)) == HANGUP
+
+
+async def test_who_asks_too_early_waits() -> None:
+    finished = Finished()
+    woken: list[UUID] = []
+
+    async def wait(uuid: UUID) -> None:
+        await finished.wait(uuid)
+        woken.append(uuid)
+
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+            for uuid in (ONE, ONE, TWO):
+                nursery.start_soon(wait, uuid)
+            await trio.testing.wait_all_tasks_blocked()
+            finished.put(ONE, HANGUP)
+            await trio.testing.wait_all_tasks_blocked()
+            assert woken == [ONE, ONE]
+            await finished.wait(ONE)  # it is there already
+            nursery.cancel_scope.cancel()
+    assert finished.get(TWO) is None
+    assert not finished._awaited

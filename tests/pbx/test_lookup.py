@@ -154,6 +154,7 @@ async def test_a_call_is_introduced() -> None:
                 called="4711",
                 channel="PJSIP/a-1",
                 channel_language="en",
+                context="bed",
             )
             # Not set, or an Asterisk that does not tell the language in the list.
             asterisk.functions = {"CHANNEL(language)": "de"}

@@ -37,8 +37,14 @@ class _Asked:
 
     response: Response | None = None
     rows: list[Event] = field(default_factory=list)
+    whole: bool = False
+    """The answer is there, the list with it."""
     over: trio.Event = field(default_factory=trio.Event)
-    """The answer is whole, the list with it; or none will come any more."""
+    """It is whole, or will never be."""
+
+    def end(self) -> None:
+        self.whole = True
+        self.over.set()
 
 
 class AmiSession:
@@ -119,7 +125,7 @@ class AmiSession:
         finally:
             del self._asked[action_id]  # what still comes finds nobody, and is dropped
         response = asked.response
-        if self._lost or response is None:
+        if response is None or not asked.whole:
             raise AmiUnavailable(self._lost)
         if not response.success:
             # Of a command that went wrong the message is only "Command output follows".
@@ -155,7 +161,7 @@ class AmiSession:
                 if (asked := self._asked.get(action_id)) is not None:
                     asked.response = message
                     if message.fields.get("EventList") != "start":
-                        asked.over.set()
+                        asked.end()
             case Event(action_id=action_id):
                 if (asked := self._asked.get(action_id)) is not None:
                     self._take_row(asked, message)
@@ -166,7 +172,7 @@ class AmiSession:
 
     def _take_row(self, asked: _Asked, row: Event) -> None:
         if "EventList" in row.fields:
-            asked.over.set()  # "Complete", or "cancelled"
+            asked.end()  # "Complete", or "cancelled"
         elif len(asked.rows) < LIST_MOST:
             asked.rows.append(row)
 

@@ -7,102 +7,24 @@ running Asterisk.  What it gives is loaded as it is: what a person has to decide
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
 
-from voicebot.config import Address, Agi, Config, Listener
-from voicebot.flow import model, walk
-from voicebot.flow.channelnames import OF_THE_CALL, channel_variable
+from voicebot.config import Config
 from voicebot.flow.events import TransferKind
-from voicebot.flow.expressions import Template
+from voicebot.pbx.wants import Goal, Wants
+from voicebot.pbx.ways import Entry, entries
 
-AGI_PORT: Final = 4573
-"""What `agi://host/` means without a port."""
 FIRST_EXAMPLE: Final = 7001
 PERSON: Final = "Dial(PJSIP/reception,30)"
-CODEC_OF_RATE: Final = {
-    8000: "slin", 12000: "slin12", 16000: "slin16", 24000: "slin24", 32000: "slin32", 44100: "slin44",
-    48000: "slin48", 96000: "slin96", 192000: "slin192",
-}  # fmt: skip
 WHISPER: Final = "voicebot-whisper"
 _INCLUDE: Final = "include => from-internal   ; transfers look for their extensions here"
-
-_ALL_ADDRESSES: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - nobody listens here
+_WITHOUT_AGI: Final = "; No FastAGI in the settings (listen.agi): the bot does not know who calls, and tells no result."
+_WITH_WEB: Final = (
+    "; Needs the modules func_curl, func_uri and res_curl; AGI() (listen.agi) would be shorter."
+)
 _EXTENSION: Final = re.compile(r"[A-Za-z0-9*#+][A-Za-z0-9*#+.-]*")
 """What may stand behind `exten =>` and means itself."""
-
-_WIDTH: Final = 100
-"""Of long comments."""
-
-_DONE_AFTER_AGI: Final = (
-    '"${AGISTATUS}" = "SUCCESS" & "${VOICEBOT_RESULT}" =~ "^(hangup|transfer|call_time)$"'
-)
-_DONE_AFTER_APP: Final = '"${TRYSTATUS}" = "SUCCESS"'
-_DONE_AFTER_DIAL: Final = '"${DIALSTATUS}" = "ANSWER"'
-
-
-class NoWayError(ValueError):
-    """No dialplan leads to what is asked for; the message is one line that says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """Where a flow transfers to.  None: it is known only in the call, or not said."""
-
-    kind: TransferKind
-    to: str | None
-    context: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Wants:
-    """What a flow, with those that it calls, wants of the dialplan."""
-
-    name: str
-    results: tuple[str, ...] = ()
-    """The channel variables that it may set, apart from VOICEBOT_RESULT."""
-    goals: tuple[Goal, ...] = ()
-    whispers: bool = False
-    calls: frozenset[str] = frozenset()
-    """The flows that it calls."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """How one flow is reached."""
-
-    flow: str
-    comments: tuple[str, ...]
-    steps: tuple[str, ...]
-    done: str
-    """The condition under which nobody else has to take the call."""
-    number: str | None = None
-    """The number that a route gives it."""
-    suffix: str = ""
-    """Of the context's name, where a flow is reached in several ways."""
-
-
-def wants_of(flow: model.Flow) -> Wants:
-    """Read a flow for what the dialplan has to have."""
-    surveys = walk.surveys(flow)
-    steps = [step for survey in surveys for step in survey.steps]
-    transfers = [step for step in steps if isinstance(step, model.Transfer)]
-    names = {name for step in steps if isinstance(step, model.Tag) for name, _, _ in step.values}
-    # Of the flow's own variables those that a question or `set` fills; of called flows only tags.
-    for step in surveys[0].steps:
-        if isinstance(step, model.Question | model.Set):
-            names.update(walk.fills(step))
-    told = {channel_variable(name) for name in names - flow.secrets}
-    return Wants(
-        name=flow.name,
-        results=tuple(sorted(told - {channel_variable(name) for name in OF_THE_CALL})),
-        goals=tuple(dict.fromkeys(map(_goal, transfers))),
-        whispers=any(transfer.whisper for transfer in transfers),
-        calls=frozenset(survey.flow.name for survey in surveys[1:]),
-    )
 
 
 def dialplan(
@@ -117,122 +39,20 @@ def dialplan(
     Raises:
         NoWayError: the settings leave no way for a call to that flow, or a port without a number.
     """
-    agi = config.listen.agi
-    entries = (
-        list(_agi_entries(config, agi, flows, only))
-        if agi is not None
-        else list(_audiosocket_entries(config, flows, only))
-    )
-    if not entries:
-        raise NoWayError(_no_way(config, only))
-    reached = [flows[name] for name in dict.fromkeys(e.flow for e in entries) if name in flows]
+    ways = entries(config, flows, only=only, freepbx=freepbx)
+    reached = [flows[name] for name in dict.fromkeys(way.flow for way in ways) if name in flows]
     parts = [
         _head(config, freepbx=freepbx),
-        *(_freepbx(entries, _at_large(config, reached)) if freepbx else _plain(entries)),
-        *(() if freepbx else (_person(),)),
+        *(_freepbx(ways, _at_large(config, reached)) if freepbx else _plain(ways)),
+        *(() if freepbx else (_person(config),)),
         *_transfers(config, reached, freepbx=freepbx),
-        *((_whisper(),) if agi is not None and any(flow.whispers for flow in reached) else ()),
+        *(
+            (_whisper(),)
+            if config.listen.agi is not None and any(flow.whispers for flow in reached)
+            else ()
+        ),
     ]
     return "\n".join("\n".join([*part, ""]) for part in parts)
-
-
-# How a flow is reached ---------------------------------------------------------------------------
-
-
-def _agi_entries(
-    config: Config, agi: Agi, flows: Mapping[str, Wants], only: str | None
-) -> Iterator[_Entry]:
-    """Routes first, in their order; then the other flows, apart from those that only others call."""
-    host = agi.audiosocket.host if agi.audiosocket is not None else agi.address.host
-    address = _fixed(Address(host, agi.address.port), "listen.agi")
-    routed = dict.fromkeys(route.flow for route in config.routes)
-    called = frozenset().union(*(flow.calls for flow in flows.values()))
-    unrouted = [name for name in sorted(flows) if name not in routed and name not in called]
-    if only is not None and only in called and only not in routed:
-        unrouted.append(only)
-    ways = [(route.flow, route.called) for route in config.routes]
-    ways += [(name, None) for name in unrouted]
-    for name, number in ways:
-        if only in {None, name}:
-            comments = [*_results(flows.get(name)), *_elsewhere(agi.address, "listen.agi")]
-            steps = ("Answer()", f"AGI({_url(address, name)})")
-            yield _Entry(name, tuple(comments), steps, _DONE_AFTER_AGI, number)
-
-
-def _url(address: Address, flow: str) -> str:
-    port = "" if address.port == AGI_PORT else f":{address.port}"
-    host = str(address).rpartition(":")[0]
-    return f"agi://{host}{port}/{quote(flow, safe='')}"
-
-
-def _results(flow: Wants | None) -> Iterator[str]:
-    if flow is not None and flow.results:
-        lines = textwrap.wrap(", ".join(flow.results), _WIDTH)
-        yield from (f"tells {lines[0]}", *(f"  {line}" for line in lines[1:]))
-
-
-def _audiosocket_entries(
-    config: Config, flows: Mapping[str, Wants], only: str | None
-) -> Iterator[_Entry]:
-    for number, listener in enumerate(config.listen.audiosocket):
-        place = f"listen.audiosocket, number {number + 1}"
-        for name, called in _led_to(config, listener):
-            if name in flows and only in {None, name}:
-                yield from _audiosocket_forms(listener, place, name, called)
-
-
-def _led_to(config: Config, listener: Listener) -> Iterator[tuple[str, str | None]]:
-    """The flows that calls to this port may get, each with the number of its route."""
-    if listener.flow is not None:
-        yield listener.flow, None
-        return
-    told = config.ami is not None or config.listen.web is not None
-    for route in config.routes:
-        if told or route.called is None:
-            yield route.flow, route.called
-
-
-def _audiosocket_forms(
-    listener: Listener, place: str, name: str, number: str | None
-) -> Iterator[_Entry]:
-    address = _fixed(listener.address, place)
-    comments: tuple[str, ...] = (f"through {address}", *_elsewhere(listener.address, place))
-    if listener.dialect != "asterisk":
-        comments += ("this port speaks the fork's dialect: a released Asterisk ends the call",)
-    if listener.rate_hz is None:
-        steps = ("Answer()", f"TryExec(AudioSocket(${{UUID()}},{address}))")
-        yield _Entry(name, (*comments, "8 kHz"), steps, _DONE_AFTER_APP, number)
-    codec = CODEC_OF_RATE[listener.rate_hz or 16000]
-    what = "as a channel: wide band, and not answered before the bot is there"
-    if listener.rate_hz is not None:
-        what = f"this port takes audio for {listener.rate_hz} Hz, so it must be c({codec})"
-    dial = f"Dial(AudioSocket/{address}/${{UUID()}}/c({codec}),,g)"
-    number = None if listener.rate_hz is None else number  # AudioSocket() has it already
-    yield _Entry(name, (*comments, what), (dial,), _DONE_AFTER_DIAL, number, "-wide")
-
-
-def _fixed(address: Address, place: str) -> Address:
-    """Where Asterisk finds what listens there, as far as the settings tell."""
-    if not address.port:
-        raise NoWayError(f"port 0 is another one at each start: give {place} a port of its own")
-    return Address(_ALL_ADDRESSES.get(address.host, address.host), address.port)
-
-
-def _elsewhere(address: Address, place: str) -> Iterator[str]:
-    if address.host in _ALL_ADDRESSES:
-        yield f"{place} listens on all addresses: if Asterisk runs elsewhere, write this machine's"
-
-
-def _no_way(config: Config, only: str | None) -> str:
-    if only is None:
-        return (
-            "no route leads to a flow: add one to the settings, such as routes: [{flow: company}]"
-        )
-    port = max(one.address.port for one in config.listen.audiosocket) + 1
-    return (
-        f'without FastAGI no call comes to "{only}": set listen.agi: "127.0.0.1:{AGI_PORT}", or give it a '
-        f'listener of its own under listen.audiosocket: {{address: "127.0.0.1:{port}", flow: {only}}}'
-    )
 
 
 # The parts of the file ---------------------------------------------------------------------------
@@ -253,7 +73,7 @@ def _head(config: Config, *, freepbx: bool) -> list[str]:
     if config.listen.agi is None:
         lines += [
             ";",
-            "; No FastAGI in the settings (listen.agi): the bot knows neither who calls nor whom, and tells no result.",
+            _WITH_WEB if config.listen.web is not None else _WITHOUT_AGI,
             "; ${UUID()} needs Asterisk 20.12, 21.7 or 22.2; before:  ${SHELL(uuidgen | tr -d '\\n')}",
             "; Before 20.14, 21.9 and 22.4 use the form with Dial: to TryExec a bot that hangs up seems to be down.",
             "; Keys do not reach it there at all.",
@@ -263,34 +83,49 @@ def _head(config: Config, *, freepbx: bool) -> list[str]:
     return lines
 
 
-def _plain(entries: Sequence[_Entry]) -> Iterator[list[str]]:
+def _plain(ways: Sequence[Entry]) -> Iterator[list[str]]:
     yield ["[voicebot]"]
-    for entry, number, why in _numbered(entries):
+    for entry, number, why in _numbered(ways):
         first, *others = entry.steps
         yield [
             f"; {_comment(entry.flow)}: {why}",
             *(f"; {_comment(comment)}" for comment in entry.comments),
             f"exten => {number},1,{first}",
             *(f" same => n,{step}" for step in others),
-            f" same => n,GotoIf($[{entry.done}]?done:voicebot-person,s,1)",
-            " same => n(done),Hangup()",
+            *_behind(entry, "Goto(voicebot-person,s,1)"),
         ]
 
 
-def _person() -> list[str]:
+def _behind(entry: Entry, otherwise: str) -> Iterator[str]:
+    """What comes behind the bot; `otherwise`: it was not there, or could not help."""
+    yield f" same => n,GotoIf($[{entry.done}]?done)"
+    if entry.transfer:
+        yield ' same => n,GotoIf($["${VOICEBOT_RESULT}" = "transfer"]?transfer)'
+    yield f" same => n,{otherwise}"
+    if entry.transfer:
+        yield f" same => n(transfer),Goto({entry.transfer},1)"
+    yield " same => n(done),Hangup()"
+
+
+def _person(config: Config) -> list[str]:
+    lines = ["; The bot is down or has failed: a person."]
+    if config.listen.agi is not None:
+        lines += [
+            "; ${AGISTATUS} is FAILURE when nobody was there; else ${VOICEBOT_RESULT} says what happened (fault,",
+            "; refused, no_flow, transfer_failed ...), or is empty when the bot died.",
+        ]
     return [
-        "; The bot is down or has failed: a person.  Behind AGI() ${AGISTATUS} is FAILURE when nobody was there, else",
-        "; ${VOICEBOT_RESULT} says what happened (fault, refused, no_flow ...), or is empty when the bot died.",
+        *lines,
         "[voicebot-person]",
         f"exten => s,1,{PERSON}                 ; an example: write who takes it",
         " same => n,Hangup()",
     ]
 
 
-def _freepbx(entries: Sequence[_Entry], at_large: frozenset[str]) -> Iterator[list[str]]:
+def _freepbx(ways: Sequence[Entry], at_large: frozenset[str]) -> Iterator[list[str]]:
     """A context for each entry, which a Custom Destination calls; `at_large`: see `_at_large`."""
     dialled = ["; So that your own extensions can dial it, too.", "[from-internal-custom]"]
-    for entry, number, why in _numbered(entries):
+    for entry, number, why in _numbered(ways):
         context = _context(entry)
         first, *others = entry.steps
         yield [
@@ -303,9 +138,7 @@ def _freepbx(entries: Sequence[_Entry], at_large: frozenset[str]) -> Iterator[li
             f"[{context}]",
             f"exten => s,1,{first}",
             *(f" same => n,{step}" for step in others),
-            f" same => n,GotoIf($[{entry.done}]?done)",
-            " same => n,Return()",
-            " same => n(done),Hangup()",
+            *_behind(entry, "Return()"),
             *([_INCLUDE] if entry.flow in at_large else []),
         ]
         dialled += [
@@ -315,15 +148,15 @@ def _freepbx(entries: Sequence[_Entry], at_large: frozenset[str]) -> Iterator[li
     yield dialled
 
 
-def _context(entry: _Entry) -> str:
+def _context(entry: Entry) -> str:
     return f"voicebot-{re.sub(r'[^A-Za-z0-9_-]', '-', entry.flow)}{entry.suffix}"[:79]
 
 
-def _numbered(entries: Sequence[_Entry]) -> Iterator[tuple[_Entry, str, str]]:
+def _numbered(ways: Sequence[Entry]) -> Iterator[tuple[Entry, str, str]]:
     """Each with an extension, and what is to be said of that."""
-    taken = {entry.number for entry in entries}
+    taken = {entry.number for entry in ways}
     example = FIRST_EXAMPLE
-    for entry in entries:
+    for entry in ways:
         number = entry.number
         if number is not None and _EXTENSION.fullmatch(number):
             yield entry, number, f"{number} is the number of its route"
@@ -342,18 +175,6 @@ def _comment(text: str) -> str:
 # Transfers ---------------------------------------------------------------------------------------
 
 
-def _goal(transfer: model.Transfer) -> Goal:
-    context = None if transfer.context is None else _known(transfer.context)
-    return Goal(transfer.kind, _known(transfer.to), context)
-
-
-def _known(template: Template) -> str | None:
-    """A text that no variable changes."""
-    if any(template.expressions()):
-        return None
-    return "".join(part for part in template.parts if isinstance(part, str))
-
-
 def _at_large(config: Config, flows: Iterable[Wants]) -> frozenset[str]:
     """The flows that transfer to extensions in the context of the call, whichever that is."""
     if config.transfer.context is not None:
@@ -369,7 +190,7 @@ def _transfers(config: Config, flows: Sequence[Wants], *, freepbx: bool) -> Iter
     """What the flows' transfers need to be there."""
     if config.listen.agi is None and any(flow.goals for flow in flows):
         yield _transfers_without_agi(config)
-        if config.ami is None:
+        if config.ami is None and config.listen.web is None:
             return
     default = config.transfer.context or ("from-internal" if freepbx else None)
     elsewhere: dict[str, None] = {}
@@ -393,13 +214,13 @@ def _transfers(config: Config, flows: Sequence[Wants], *, freepbx: bool) -> Iter
 
 
 def _transfers_without_agi(config: Config) -> list[str]:
-    if config.ami is not None:
+    if config.ami is None and config.listen.web is None:
         return [
-            "; The flows transfer.  Without FastAGI only extensions are reached (through `ami`), for good, and without",
-            "; a word to the one who is called; channels, queues and mailboxes need listen.agi.",
+            "; The flows transfer, which needs FastAGI (listen.agi): without it such a call ends as with a hangup.",
         ]
     return [
-        "; The flows transfer, which needs FastAGI (listen.agi): without it such a call ends as with a hangup.",
+        "; The flows transfer.  Without FastAGI (listen.agi) only extensions are reached, for good, and without a word",
+        "; to the one who is called; channels, queues and mailboxes are not.",
     ]
 
 

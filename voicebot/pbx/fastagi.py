@@ -213,12 +213,12 @@ class AgiCaller:
         except AgiError:
             self._gone = True
             return CallerLeft()
+        left = self._session.hung_up
         # Who hangs up in a queue leaves no word whether he had talked by then.
-        unsure = transfer.kind is TransferKind.QUEUE and self._session.hung_up
-        if reason is None and not unsure:
+        if reason is None and not (left and transfer.kind is TransferKind.QUEUE):
             self._talked = True
             return Connected()
-        if self._session.hung_up:
+        if reason is None or left:
             return CallerLeft()
         leg = await self._new_leg(uuid4())
         return CallerLeft() if leg is None else BackOn(reason, leg)

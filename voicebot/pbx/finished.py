@@ -30,6 +30,8 @@ class Finished:
     def __init__(self, now: Callable[[], float] = trio.current_time) -> None:
         self._now = now
         self._ended: dict[UUID, _Ended] = {}
+        self._awaited: dict[UUID, list[trio.Event]] = {}
+        """Who waits for a call that has not ended."""
 
     def __len__(self) -> int:
         return len(self._ended)
@@ -39,12 +41,28 @@ class Finished:
         self._forget_the_old()
         self._ended.pop(uuid, None)
         self._ended[uuid] = _Ended(dict(results), self._now() + KEPT_S)
+        for event in self._awaited.get(uuid, ()):
+            event.set()
 
     def get(self, uuid: UUID) -> Mapping[str, str] | None:
         """The results; None for a call that is unknown, goes on, or ended long ago."""
         self._forget_the_old()
         ended = self._ended.get(uuid)
         return None if ended is None else ended.results
+
+    async def wait(self, uuid: UUID) -> None:
+        """Until the results of that call are there; for ever where they never come."""
+        if self.get(uuid) is not None:
+            return
+        event = trio.Event()
+        waiting = self._awaited.setdefault(uuid, [])
+        waiting.append(event)
+        try:
+            await event.wait()
+        finally:
+            waiting.remove(event)
+            if not waiting:
+                self._awaited.pop(uuid, None)
 
     def _forget_the_old(self) -> None:
         # All are kept equally long, so the first is the oldest.

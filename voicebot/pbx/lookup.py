@@ -150,7 +150,8 @@ class Lookup:
             # A try that has begun before the call came may have come too early.
             with trio.move_on_after(NOW_S):
                 for _ in range(2 if self._trying else 1):
-                    await self._tried.wait()
+                    if self._session is None:
+                        await self._tried.wait()
         caller = caller_of(await self._channels(), uuid)
         if caller is None:
             await trio.sleep(AGAIN_S)
@@ -169,6 +170,7 @@ class Lookup:
             called=called,
             channel=channel,
             channel_language=language,
+            context=fields.get("Context", ""),
         )
 
     async def _variable(self, channel: str, name: str) -> str:

@@ -1,0 +1,1 @@
+"""`voicebot doctor`: looks at everything between a caller and the bot, and says what to do."""
