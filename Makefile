@@ -19,7 +19,7 @@ test: $(VENV)/.installed-dev
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/python -m flake8_async --startable-in-context-manager=run,run_worker $$(find voicebot tests -name "*.py")
+	$(BIN)/python -m flake8_async --startable-in-context-manager=run,run_worker,serve_web $$(find voicebot tests -name "*.py")
 	$(BIN)/mypy
 
 bench: $(VENV)/.installed

@@ -97,9 +97,6 @@ async def _serve(config: Config, orders: _Orders, ready: Callable[[Sequence[Port
         calls = Calls(config, reloader, services, archive)
         lookup = Lookup(config.ami) if config.ami is not None else None
         switchboard = Switchboard(lookup, config.transfer.context)
-        # What is loaded stays: the collector need not walk through it between two frames.
-        gc.collect()
-        gc.freeze()
         ports = await open_ports(config)
         reception = Reception(ports, calls, switchboard)
         with trio.open_signal_receiver(signal.SIGINT) as interrupts:
@@ -107,6 +104,9 @@ async def _serve(config: Config, orders: _Orders, ready: Callable[[Sequence[Port
                 web = await nursery.start(partial(serve_web, calls=calls.__len__), config,
                                           switchboard.expected, switchboard.finished,
                                           lambda: calls.flows)  # fmt: skip
+                # What is loaded stays: the collector need not walk through it between two frames.
+                gc.collect()
+                gc.freeze()
                 log.info("daemon.ready", **_addresses(ports, web), flows=", ".join(flows))
                 ready(ports)
                 nursery.start_soon(services.clock.run)

@@ -317,6 +317,31 @@ def test_a_flow_that_there_is_not_leaves_the_call_to_the_dialplan(bed: Bed, bot:
     assert "mian" in bot.wait_for("call.refused")["reason"]
 
 
+def test_a_bot_that_dies_does_not_part_those_who_talk(
+    bed: Bed, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("dies")
+    config = write_config(folder, "'127.0.0.1:0'", listen="agi: '127.0.0.1:0'")
+    (folder / "flows" / "main.yaml").write_text(FLOW)
+    agent = Phone()
+    host, port = agent.wait_for_call()
+    with running_bot(config) as bot:
+        caller = Caller(bed, bot, agent=f"{host}:{port}")
+        caller.phone.press("2", at_s=0.5)
+        assert agent.wait_answered(15)
+        agent.listen()
+        bot.process.kill()
+    agent.say(tone(agent, 1200))
+    caller.phone.listen()
+    agent.hang_up()
+    agent.join()
+    assert abs(last_tone_hz(caller.done()) - 1200) < 20
+    told = caller.told(
+        "back"
+    )  # there is nobody who could hang up: the dialplan knows why it goes on
+    assert (told["AgiStatus"], told["Result"]) == ("SUCCESS", "transfer")
+
+
 def test_a_call_over_two_wideband_legs_leaves_one_record(
     bed: Bed, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -23,7 +23,7 @@ from voicebot.listeners import StartError
 from voicebot.pbx.expected import Expected
 from voicebot.pbx.finished import Finished
 from voicebot.pbx.introduction import Introduction
-from voicebot.web import app, server
+from voicebot.web import app, connection, server
 from voicebot.web.announcing import BODY_MOST
 from voicebot.web.server import serve_web
 
@@ -121,9 +121,31 @@ async def test_results_are_read_one_by_one_or_all() -> None:
             assert (said.status_code, said.text) == (200, text)
         said = await served.get(f"/calls/{CALL}")
         assert said.json() == results
-        said = await served.get(f"/calls/{uuid4()}/VOICEBOT_RESULT")
+        said = await served.get(f"/calls/{uuid4()}/VOICEBOT_RESULT?wait=0")
         assert said.status_code == 404
         assert "has ended here within 10 minutes; it may go on still" in said.text
+
+
+async def test_who_asks_before_the_call_has_ended_waits_a_moment() -> None:
+    async with serving() as served:
+        answers: list[str] = []
+
+        async def ask(query: str) -> None:
+            answers.append((await served.get(f"/calls/{CALL}/VOICEBOT_RESULT{query}")).text)
+
+        async with trio.open_nursery() as nursery:
+            for query in ("", "?wait=10", "?wait=2.5"):
+                nursery.start_soon(ask, query)
+            await trio.sleep(0.1)
+            assert answers == []
+            served.finished.put(CALL, {"VOICEBOT_RESULT": "caller_hung_up"})
+        assert answers == ["caller_hung_up"] * 3
+        for query in ("?wait=11", "?wait=-1", "?wait=x", "?wait=", "?wait=1e1", "?wait=nan"):
+            said = await served.get(f"/calls/{CALL}{query}")
+            assert (said.status_code, said.text) == (
+                400,
+                "wait is seconds, at most 10, such as wait=2",
+            )
 
 
 @pytest.mark.parametrize(
@@ -215,7 +237,7 @@ async def test_no_more_than_so_many_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 async def test_who_is_slow_is_given_up(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "REQUEST_S", 0.2)
+    monkeypatch.setattr(connection, "REQUEST_S", 0.2)
     monkeypatch.setattr(app, "BODY_S", 0.2)
     async with serving() as served:
         served_path = sent.replace(b"/x ", f"/{CALL} ".encode())
@@ -269,10 +291,12 @@ async def test_who_does_not_read_holds_nobody_up(monkeypatch: pytest.MonkeyPatch
     ],
 )
 async def test_garbage_disturbs_nobody(garbage: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "REQUEST_S", 0.3)
+    monkeypatch.setattr(connection, "REQUEST_S", 0.3)
     monkeypatch.setattr(server, "CONNECTION_S", 0.6)
     async with serving() as served:
-        await served.raw(garbage)
+        with capture_logs() as logs:
+            await served.raw(garbage)
+        assert not [one for one in logs if one["log_level"] == "error"]
         assert (await served.get("/health")).text == "ok calls=3"
 
 
@@ -287,17 +311,19 @@ async def test_who_resets_disturbs_nobody() -> None:
 
 
 async def test_a_fault_is_one_answer_and_a_line_in_the_log(
-    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    async with serving() as served:
-        served.flows = None  # type: ignore[assignment]
-        assert (await served.post(f"/calls/{CALL}", {"flow": "x"})).status_code == 500
-        assert (await served.get("/health")).status_code == 200
-    assert [(one.name, one.levelname) for one in caplog.records if one.levelname == "ERROR"] == [
-        ("voicebot.web", "ERROR")
-    ]
-    assert "TypeError" in caplog.text
-    assert "voicebot.web" not in capsys.readouterr().out
+    with capture_logs() as logs:
+        async with serving() as served:
+            served.flows = None  # type: ignore[assignment]
+            said = await served.post(f"/calls/{CALL}", {"flow": "x"})
+            assert (said.status_code, said.text) == (
+                500,
+                "voicebot has made a mistake; its log says more",
+            )
+            assert (await served.get("/health")).status_code == 200
+    assert [(one["event"], one["exc_info"]) for one in logs] == [("web.fault", True)]
+    assert capfd.readouterr() == ("", "")
 
 
 async def test_a_port_that_is_taken_is_told_in_a_line() -> None:

@@ -7,7 +7,8 @@ media clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import re
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,6 +28,10 @@ log = structlog.get_logger()
 
 BODY_S: Final = 5.0
 """The whole body is there by then, or the caller has waited too long anyway."""
+WAIT_S: Final = 1.0
+"""For the results of a call that has not ended: a caller who hangs up is noticed here and in the
+dialplan at once, and the dialplan asks within a millisecond."""
+WAIT_MOST_S: Final = 10.0
 DROPPED_MOST: Final = 1_000_000
 """Bytes that are read of a body that is too long: who still writes does not read the answer."""
 PATHS: Final = "POST /calls/UUID, GET /calls/UUID, GET /calls/UUID/VOICEBOT_RESULT, GET /health"
@@ -54,14 +59,15 @@ class Desk:
 
     async def results(self, request: Request) -> Response:
         """All that the dialplan may know of a call that has ended."""
-        return JSONResponse(dict(self._results(request)))
+        return JSONResponse(dict(await self._results(request)))
 
     async def result(self, request: Request) -> Response:
         """One of these, empty where it is not set, as in the dialplan."""
         name = request.path_params["name"]
         if not name.startswith("VOICEBOT_"):
             raise Unusable(f"results are called VOICEBOT_RESULT and so on; {PATHS}", 404)
-        return PlainTextResponse(" ".join(self._results(request).get(name, "").splitlines()))
+        text = (await self._results(request)).get(name, "")
+        return PlainTextResponse(" ".join(text.splitlines()))
 
     async def health(self, _: Request) -> Response:
         """Whether there is a bot."""
@@ -86,8 +92,11 @@ class Desk:
         """Nobody is there any more to read it."""
         return Response(status_code=400)
 
-    def _results(self, request: Request) -> Mapping[str, str]:
+    async def _results(self, request: Request) -> Mapping[str, str]:
         uuid = uuid_of(request.path_params["uuid"])
+        wait_s = _wait_s(request.query_params.get("wait"))
+        with trio.move_on_after(wait_s):
+            await self.finished.wait(uuid)
         results = self.finished.get(uuid)
         if results is None:
             minutes = round(KEPT_S / 60)
@@ -97,14 +106,22 @@ class Desk:
         return results
 
 
+def _wait_s(written: str | None) -> float:
+    if written is None:
+        return WAIT_S
+    if not re.fullmatch(r"[0-9]{1,2}(\.[0-9]{1,3})?", written) or float(written) > WAIT_MOST_S:
+        raise Unusable(f"wait is seconds, at most {WAIT_MOST_S:g}, such as wait=2")
+    return float(written)
+
+
 def make_app(desk: Desk) -> Starlette:
     """The application; it keeps no state of its own."""
     app = Starlette(
         routes=[
-            Route("/calls/{uuid}", desk.announce, methods=["POST"]),
-            Route("/calls/{uuid}", desk.results, methods=["GET"]),
-            Route("/calls/{uuid}/{name}", desk.result, methods=["GET"]),
-            Route("/health", desk.health, methods=["GET"]),
+            Route("/calls/{uuid}", _safe(desk.announce), methods=["POST"]),
+            Route("/calls/{uuid}", _safe(desk.results), methods=["GET"]),
+            Route("/calls/{uuid}/{name}", _safe(desk.result), methods=["GET"]),
+            Route("/health", _safe(desk.health), methods=["GET"]),
         ],
         exception_handlers={
             Unusable: desk.unusable,
@@ -114,6 +131,21 @@ def make_app(desk: Desk) -> Starlette:
     )
     app.router.redirect_slashes = False  # CURL() would not follow
     return app
+
+
+def _safe(answer: Callable[[Request], Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:
+    """A fault in an answer is logged here: further out it looks like one of the peer's."""
+
+    async def answered(request: Request) -> Response:
+        try:
+            return await answer(request)
+        except (Unusable, HTTPException, ClientDisconnect):
+            raise
+        except Exception:
+            log.exception("web.fault", path=request.url.path)
+            return PlainTextResponse("voicebot has made a mistake; its log says more", 500)
+
+    return answered
 
 
 async def _body(request: Request) -> bytes:

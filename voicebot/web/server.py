@@ -1,7 +1,7 @@
-"""The port for requests: connections, who may connect, and Hypercorn's half of HTTP.
+"""The port for requests: connections, and who may connect.
 
-Knows sockets and Hypercorn.  Must not know what is asked and answered.  A fault in one connection ends
-that connection, and no call hears of any.
+Knows sockets.  Must not know HTTP, nor what is asked and answered.  A fault in one connection ends that
+connection, and no call hears of any.
 
 Hypercorn's own listening is not used: it neither looks at who connects, nor counts, nor survives a
 fault in one connection, and it waits without end for a client that does not read.
@@ -9,9 +9,9 @@ fault in one connection, and it waits without end for a client that does not rea
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any, Final, cast
+from math import inf
+from typing import TYPE_CHECKING, Final
 
 import structlog
 import trio
@@ -23,9 +23,7 @@ from voicebot.pbx.expected import Expected
 from voicebot.pbx.finished import Finished
 
 if TYPE_CHECKING:
-    from hypercorn.config import Config as HypercornConfig
-    from hypercorn.trio.worker_context import WorkerContext
-    from hypercorn.typing import AppWrapper
+    from voicebot.web.connection import Speaker
 
 log = structlog.get_logger()
 
@@ -33,13 +31,9 @@ CONNECTIONS: Final = 200
 """At once; further ones are closed.  A dialplan's request is over within milliseconds."""
 CONNECTION_S: Final = 15.0
 """However slowly somebody reads or writes."""
-REQUEST_S: Final = 5.0
-"""Until the head of a request is there."""
 GRACE_S: Final = 1.0
 """For answers that are under way when the daemon ends."""
 ACCEPT_AGAIN_S: Final = 0.1
-HEAD_MOST: Final = 16_384
-"""Bytes of a request without its body."""
 
 
 async def serve_web(
@@ -68,13 +62,12 @@ async def serve_web(
         task_status.started([])
         return
     # Loaded only where it is wanted: a tenth of a second.
-    from hypercorn.app_wrappers import ASGIWrapper  # noqa: PLC0415
-
     from voicebot.web.app import Desk, make_app  # noqa: PLC0415
+    from voicebot.web.connection import Speaker  # noqa: PLC0415
 
     listeners = await open_port("listen.web", config.listen.web.address)
-    app = ASGIWrapper(cast("Any", make_app(Desk(expected, finished, flows, calls))))
-    door = _Door(app, config.listen.allowed(config.listen.web))
+    speaker = Speaker(make_app(Desk(expected, finished, flows, calls)))
+    door = _Door(speaker, config.listen.allowed(config.listen.web))
     task_status.started([address_of(listener) for listener in listeners])
     try:
         await door.serve(listeners)
@@ -85,12 +78,13 @@ async def serve_web(
 class _Door:
     """Lets peers in, each with a connection of its own."""
 
-    def __init__(self, app: AppWrapper, allowed: tuple[Network, ...]) -> None:
-        self._app = app
+    def __init__(self, speaker: Speaker, allowed: tuple[Network, ...]) -> None:
+        self._speaker = speaker
         self._allowed = allowed
-        self._settings = _settings()
         self._open: set[trio.CancelScope] = set()
         """One for each connection."""
+        self._until_s = inf
+        """When the last connection is cut off."""
 
     async def serve(self, listeners: list[trio.SocketListener]) -> None:
         """Take connections until cancelled; those that are there then have `GRACE_S` to end."""
@@ -100,9 +94,9 @@ class _Door:
             try:
                 await trio.sleep_forever()
             finally:
-                until_s = trio.current_time() + GRACE_S
+                self._until_s = trio.current_time() + GRACE_S
                 for limit in self._open:
-                    limit.deadline = min(limit.deadline, until_s)
+                    limit.deadline = min(limit.deadline, self._until_s)
 
     async def _accept(self, listener: trio.SocketListener, nursery: trio.Nursery) -> None:
         async with listener:
@@ -122,9 +116,8 @@ class _Door:
                     stream.socket.close()
                 else:
                     # From outside only its deadline is moved: a half-written answer is no answer.
-                    limit = trio.CancelScope(
-                        deadline=trio.current_time() + CONNECTION_S, shield=True
-                    )
+                    until_s = min(trio.current_time() + CONNECTION_S, self._until_s)
+                    limit = trio.CancelScope(deadline=until_s, shield=True)
                     self._open.add(limit)
                     nursery.start_soon(self._connection, stream, limit, str(peer))
 
@@ -140,74 +133,18 @@ class _Door:
         """One connection, whatever comes; a fault in it ends here."""
         try:
             with limit:
-                await self._served(stream)
+                await self._speaker.speak(stream)
             if limit.cancelled_caught:
                 log.info("web.cut_off", peer=peer)
-        except Exception:
-            log.exception("web.fault", peer=peer)
+        except Exception as error:  # noqa: BLE001 - there are many ways to stumble
+            log.warning("web.garbled", peer=peer, reason=_reason(error))
         finally:
             self._open.discard(limit)
             stream.socket.close()
 
-    async def _served(self, stream: trio.SocketStream) -> None:
-        from hypercorn.trio.tcp_server import TCPServer  # noqa: PLC0415
-        from hypercorn.trio.worker_context import WorkerContext  # noqa: PLC0415
-        from hypercorn.typing import ConnectionState, LifespanState  # noqa: PLC0415
 
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_close_when_cancelled, stream)
-            context = WorkerContext(None)
-            state = ConnectionState(LifespanState({}))
-            # Written for a stream with TLS, it takes one without as well.
-            client = cast("Any", _Client(stream, context))
-            await TCPServer(self._app, self._settings, context, state, client).run()
-            nursery.cancel_scope.cancel()
-
-
-class _Client:
-    """A stream that tells Hypercorn when nobody is at its other end any more.
-
-    It would go on for seconds, for a next request could come.
-    """
-
-    def __init__(self, stream: trio.SocketStream, context: WorkerContext) -> None:
-        self.socket = stream.socket
-        self.send_all = stream.send_all
-        self.send_eof = stream.send_eof
-        self.aclose = stream.aclose
-        self._stream = stream
-        self._context = context
-
-    async def receive_some(self, most: int) -> bytes:
-        data = b""
-        try:
-            data = bytes(await self._stream.receive_some(most))
-        finally:
-            if not data:
-                with trio.CancelScope(shield=True):
-                    await self._context.terminated.set()
-        return data
-
-
-async def _close_when_cancelled(stream: trio.SocketStream) -> None:
-    """Hypercorn's writing cannot be cancelled, but ends when there is nothing to write to."""
-    try:
-        await trio.sleep_forever()
-    finally:
-        stream.socket.close()
-
-
-def _settings() -> HypercornConfig:
-    from hypercorn.config import Config as HypercornConfig  # noqa: PLC0415
-
-    settings = HypercornConfig()
-    settings.errorlog = logging.getLogger("voicebot.web")  # goes where all warnings of libraries go
-    settings.accesslog = None
-    settings.include_server_header = False
-    settings.keep_alive_timeout = REQUEST_S
-    # Kept, a connection would stand open for seconds after its client is gone.
-    settings.keep_alive_max_requests = 0
-    settings.h11_max_incomplete_size = HEAD_MOST
-    settings.h2_max_concurrent_streams = 10
-    settings.websocket_max_message_size = HEAD_MOST
-    return settings
+def _reason(error: BaseException) -> str:
+    """The first of the errors that nurseries have put into groups, on a line."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"
