@@ -23,7 +23,7 @@ BLOCKS: list[tuple[str, str]] = re.findall(r"```(yaml|console)\n(.*?)```", PAGE,
 STEPS = [text for kind, text in BLOCKS if kind == "yaml"]
 WITH_MISTAKES = 2
 """The step whose findings are shown."""
-APART = 2
+APART = 3
 """The last steps, which show something else each."""
 RIGHT = [number for number in range(1, len(STEPS) + 1) if number != WITH_MISTAKES]
 

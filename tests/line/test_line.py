@@ -13,7 +13,7 @@ import trio
 import trio.testing
 from structlog.testing import capture_logs
 
-from voicebot.line.audio import FRAME_S, frame_bytes, pcm_to_ulaw, silence
+from voicebot.line.audio import FRAME_S, frame_bytes, pcm_to_ulaw, silence, ulaw_to_pcm
 from voicebot.line.audiosocket import (
     FORK_ANSWER,
     HANGUP,
@@ -30,6 +30,7 @@ from voicebot.line.audiosocket import (
     encode,
 )
 from voicebot.line.line import Ended, KeyPressed, Line, LineEvent, RateChanged, identify
+from voicebot.line.unlabelled import Codec
 
 CALL = UUID("00112233-4455-6677-8899-aabbccddeeff")
 SILENT_MESSAGE = b"\x10\x01\x40" + bytes(320)
@@ -48,6 +49,7 @@ class Leg:
         sockets: tuple[socket.socket, socket.socket],
         rate_hz: int | None = None,
         dialect: Dialect = Dialect.ASTERISK,
+        codec: Codec | None = None,
     ) -> None:
         self.heard: list[bytes | None] = []
         self.rates: list[int] = []
@@ -64,6 +66,7 @@ class Leg:
             on_event=self.events.append,
             rate_hz=rate_hz,
             now_s=self.now_s,
+            codec=codec,
         )
 
     def next_frame(self, rate_hz: int) -> bytes | None:
@@ -130,6 +133,11 @@ def reset(sock: socket.socket) -> None:
     """Close so that the other end sees a reset, not an end."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
+
+
+def read_to_the_end(sock: socket.socket) -> None:
+    while sock.recv(1 << 20):
+        pass
 
 
 # What is said.
@@ -208,7 +216,7 @@ def test_any_message_length_is_cut_into_frames(leg: Leg, size: int) -> None:
     pcm = b"".join(frame(number) for number in range(50))
     for start in range(0, len(pcm), size):
         leg.sends(Audio(8000, pcm[start : start + size]))
-        leg.tick(-(-size // 320))
+        leg.tick((start + size) // 320 - start // 320)
         leg.received()
     leg.tick(5)
     assert b"".join(piece for piece in leg.heard if piece) == pcm
@@ -520,7 +528,78 @@ def test_after_abort_a_stray_beat_does_nothing(leg: Leg) -> None:
     leg.line.send_early(leg.now_s)
     leg.line.abort()
     assert leg.events == []
-    assert leg.received() == b""
+    assert leg.received() == HANGUP
+
+
+def test_abort_says_goodbye_where_nothing_is_half_written(
+    tcp: tuple[socket.socket, socket.socket],
+) -> None:
+    leg = Leg(tcp)
+    leg.tick()
+    leg.line.abort()
+    assert leg.received() == SILENT_MESSAGE + HANGUP
+    assert leg.peer.recv(1) == b""
+
+
+def test_abort_resets_where_a_message_is_half_written(
+    tcp: tuple[socket.socket, socket.socket],
+) -> None:
+    """A mere end is never noticed by the Asterisk of 2020."""
+    ours = ShortSends(fileno=tcp[0].detach())
+    ours.setblocking(False)
+    leg = Leg((ours, tcp[1]))
+    ours.room = 100
+    leg.tick()
+    assert leg.received() == SILENT_MESSAGE[:100]
+    leg.line.abort()
+    with pytest.raises(ConnectionResetError):
+        leg.peer.recv(1)
+
+
+@pytest.mark.parametrize("rate_hz", RATES)
+def test_each_message_fits_into_a_segment(rate_hz: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as peer:
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1448)
+        peer.connect(listener.getsockname())
+        ours, _ = listener.accept()
+        with ours:
+            ours.setblocking(False)
+            peer.setblocking(False)
+            leg = Leg((ours, peer))
+            leg.line.out_rate_hz = rate_hz
+            said = frame(7, rate_hz)[:-2] + b"\x22\x11"
+            leg.to_say = [said]
+            leg.tick(2)
+            messages = [message for message in leg.said() if isinstance(message, Audio)]
+            assert leg.line.stats.frames_out == 2
+    assert b"".join(message.pcm for message in messages) == said + silence(rate_hz)
+    assert {message.rate_hz for message in messages} == {rate_hz}
+    (size,) = {len(message.pcm) for message in messages}
+    assert size == frame_bytes(rate_hz) or rate_hz > 32000
+    assert size + 3 <= 1448
+    assert size % 2 == 0
+
+
+def test_a_frame_of_several_messages_is_never_sent_in_part() -> None:
+    """What the socket refuses goes out later, from where it stopped."""
+    a, b = socket.socketpair()
+    ours = ShortSends(fileno=a.detach())
+    with ours, b:
+        ours.setblocking(False)
+        b.setblocking(False)
+        leg = Leg((ours, b))
+        leg.line._segment_bytes = 1448
+        leg.line.out_rate_hz = 96000
+        leg.to_say = [frame(1, 96000), frame(2, 96000), frame(3, 96000)]
+        ours.room = 2500
+        leg.tick()
+        ours.room = 0
+        leg.tick()
+        assert leg.line.stats.dropped == 1
+        ours.room = 100_000
+        leg.tick()
+        pcm = b"".join(message.pcm for message in leg.said() if isinstance(message, Audio))
+        assert pcm == frame(1, 96000) + frame(3, 96000)
 
 
 def test_an_ear_that_raises_is_not_the_peers_fault(leg: Leg) -> None:
@@ -572,6 +651,82 @@ def test_loud_noise_in_packets_of_10_ms_is_no_ulaw(leg: Leg) -> None:
 
 def test_short_slin_messages_at_half_the_pace_are_no_ulaw(leg: Leg) -> None:
     assert warnings_over(leg, voice(5), per_tick=1) == []
+
+
+def test_ulaw_in_packets_of_40_ms_looks_like_slin_at_half_the_pace(leg: Leg) -> None:
+    said = pcm_to_ulaw(voice(4))
+    with capture_logs() as logs:
+        for start in range(0, len(said), 320):
+            leg.sends(Audio(8000, said[start : start + 320]))
+            leg.tick(2)
+            leg.received()
+    assert [entry["codec"] for entry in logs] == ["u-law"]
+    heard = b"".join(piece for piece in leg.heard[-50:] if piece)
+    assert len(heard) > 320 * 45
+    assert heard in ulaw_to_pcm(said)
+
+
+def test_the_pace_is_seen_however_late_the_beats_are(leg: Leg) -> None:
+    """A busy machine: beats come late, and then two at once."""
+    said, sent, chance = pcm_to_ulaw(voice(4)), 0, np.random.default_rng(5)
+    with capture_logs() as logs:
+        for beat in range(200):
+            due_s = 0.02 * beat + chance.choice([0.0, 0.02])
+            while sent * 0.04 <= due_s:
+                leg.sends(Audio(8000, said[sent * 320 : sent * 320 + 320]))
+                sent += 1
+            leg.tick()
+            leg.received()
+    assert [entry["codec"] for entry in logs if entry["event"] == "line.not_slin"] == ["u-law"]
+
+
+def test_a_caller_with_pauses_is_not_suspected(leg: Leg) -> None:
+    said = voice(4)
+    for start in range(0, len(said), 320):
+        leg.sends(Audio(8000, said[start : start + 320]))
+        leg.tick(1 if start % 6400 else 20)
+        leg.received()
+    assert not leg.line._base.suspected
+
+
+def test_two_packets_at_once_of_an_old_asterisk_are_not_suspected(leg: Leg) -> None:
+    said = voice(2)
+    for start in range(0, len(said), 640):
+        leg.sends(
+            Audio(8000, said[start : start + 320]), Audio(8000, said[start + 320 : start + 640])
+        )
+        leg.tick(2)
+        leg.received()
+    assert b"".join(piece for piece in leg.heard if piece) == said
+    assert leg.line._base.is_plain
+    assert not leg.line._base.suspected
+
+
+def test_unlabelled_16_khz_is_understood_and_nothing_higher_is_sent(leg: Leg) -> None:
+    with capture_logs() as logs:
+        for number in range(60):
+            leg.sends(Audio(8000, frame(number, 16000)))
+            leg.tick()
+    (entry,) = logs
+    assert (entry["event"], entry["rate_hz"]) == ("line.unlabelled_rate", 16000)
+    assert "rate: 16000" in entry["remedy"]
+    assert leg.rates[-1] == 16000
+    assert leg.heard[-1] == frame(59, 16000)
+    # To that Asterisk 0x10 is 8 kHz, and 0x12 is nothing at all.
+    assert leg.events == []
+    assert leg.line.out_rate_hz == 8000
+    assert set(leg.said()) == {Audio(8000, silence(8000))}
+
+
+def test_a_codec_that_is_known_is_decoded_from_the_first_packet(
+    sockets: tuple[socket.socket, socket.socket],
+) -> None:
+    leg = Leg(sockets, codec=Codec.ULAW)
+    said = pcm_to_ulaw(voice(0.2))
+    for start in range(0, len(said), 160):
+        leg.sends(Audio(8000, said[start : start + 160]))
+        leg.tick()
+    assert b"".join(piece for piece in leg.heard if piece) == ulaw_to_pcm(said)
 
 
 # The beginning.
@@ -742,6 +897,48 @@ async def test_finish_of_an_ended_line_sends_nothing(leg: Leg) -> None:
     await leg.line.finish()
     assert leg.received() == b""
     assert leg.ours.fileno() == -1
+
+
+async def test_finish_after_broken_protocol_says_goodbye(
+    tcp: tuple[socket.socket, socket.socket],
+) -> None:
+    """The Asterisk of 2020 would never notice a mere end."""
+    leg = Leg(tcp)
+    leg.sends(PeerError(4))
+    leg.tick()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(leg.line.finish)
+        await trio.testing.wait_all_tasks_blocked()
+        assert leg.received() == HANGUP
+        leg.peer.shutdown(socket.SHUT_WR)
+    assert leg.peer.recv(1) == b""
+
+
+async def test_finish_for_a_peer_that_does_not_read_keeps_nothing_in_the_kernel(
+    tcp: tuple[socket.socket, socket.socket],
+) -> None:
+    leg = Leg(tcp)
+    leg.ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    leg.line.out_rate_hz = 192000
+    while not leg.events:
+        leg.tick()
+    assert leg.events == [Ended("peer does not read")]
+    await leg.line.finish()
+    with pytest.raises(ConnectionResetError):
+        read_to_the_end(leg.peer)
+
+
+async def test_a_cancelled_finish_waits_a_moment_for_the_goodbye_to_be_read(
+    tcp: tuple[socket.socket, socket.socket],
+) -> None:
+    """Closed with input unread, the kernel would reset what Asterisk has not read yet."""
+    leg = Leg(tcp)
+    leg.sends(*(Audio(8000, frame(n)) for n in range(20)))
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await leg.line.finish()
+    assert leg.received() == HANGUP
+    assert leg.peer.recv(1) == b""
 
 
 async def test_a_cancelled_finish_has_hung_up_and_closed(leg: Leg) -> None:

@@ -8,6 +8,7 @@ never waits, and goes straight from the recv to the ear when what came is one wh
 """
 
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,12 +18,12 @@ from uuid import UUID
 import structlog
 import trio
 
-from voicebot.line.audio import FRAME_S, Rechunker, frame_bytes, looks_like_ulaw, silence
+from voicebot.line.audio import FRAME_S, Rechunker, frame_bytes, silence
 from voicebot.line.audiosocket import (
     FORK_ANSWER,
     HANGUP,
     HEADER,
-    RATES,
+    MAX_LENGTH,
     Audio,
     Decoder,
     Dialect,
@@ -36,11 +37,10 @@ from voicebot.line.audiosocket import (
     Unknown,
     audio_header,
 )
+from voicebot.line.base_kind import BASE_RATE_HZ, BaseKind
+from voicebot.line.unlabelled import Codec
 
 log = structlog.get_logger()
-
-# The rate of kind 0x10, which every Asterisk speaks.
-BASE_RATE_HZ = RATES[0]
 
 # What a beat takes in: so many frames, keys or other messages, out of a recv of no more than as many
 # frames. The rest waits in the kernel: a flooding peer meets TCP's back-pressure, and the other
@@ -59,20 +59,33 @@ EARLY_S = 0.008
 # The kernel's own choice is megabytes: minutes of audio for a peer that reads nothing.
 SEND_BUFFER_BYTES = 64 * 1024
 DRAIN_S = 1.0
+# When even that is not to be waited for: long enough for Asterisk to read the goodbye.
+DRAIN_IN_HASTE_S = 0.1
 DRAIN_BYTES = 64 * 1024
+
+# SO_LINGER's on and 0 s: closing resets the connection.
+RESET = struct.pack("ii", 1, 0)
 
 HEADER_BYTES = HEADER.size
 IDENTIFIER_BYTES = HEADER_BYTES + 16
 
-# The caller's codec, unlabelled: 160 bytes every 20 ms. A caller with 10 ms packets sends 160 bytes
-# too, but twice as often.
-COMPANDED_BYTES = 160
-COMPANDED_WINDOW = 50
-COMPANDED_PACE_S = 0.015
-COMPANDED_MIN = 10
-COMPANDED_REMEDY = (
-    "the caller's codec arrives unconverted and is heard as noise: "
+# Of so many beats without a frame: from the first to the last of them frames came at half the pace,
+# it seems. An old Asterisk that sends two packets at once leaves beats out, too, but it is as fast.
+PACE_BEATS = 11
+PACE_MIN = 0.7
+
+CODEC_REMEDY = (
+    "the caller's codec arrives unconverted{what}: "
     "write Dial(AudioSocket/host:port/uuid/c(slin)) in the dialplan"
+)
+CODEC_TAKEN = {
+    Codec.ULAW: " and is decoded, with telephone quality only",
+    Codec.ALAW: " and is decoded, with telephone quality only",
+    Codec.G722: " and cannot be decoded, so the caller is not heard but for his keys",
+}
+RATE_REMEDY = (
+    "the caller's audio has {rate_hz} Hz and says 8000, as Asterisk before 20.17 does: "
+    "give the listener `rate: {rate_hz}`, so that it is understood from the first word"
 )
 
 
@@ -130,37 +143,6 @@ class LineStats:
     unknown: int = 0
 
 
-class _CompandedWatch:
-    """Notices that what is labelled slin is the caller's own codec.
-
-    Judges by a second of messages: by their pace, and by what the bytes look like as samples.
-    """
-
-    __slots__ = ("_count", "_since_s", "_suspects", "_watching")
-
-    def __init__(self) -> None:
-        self._watching = True
-        self._count = self._suspects = 0
-        self._since_s = 0.0
-
-    def notices(self, payload: bytes, now_s: float) -> bool:
-        """Take one payload of `COMPANDED_BYTES`; say once that it is none of slin's."""
-        if not self._watching:
-            return False
-        if self._count == 0:
-            self._since_s = now_s
-        self._count += 1
-        self._suspects += looks_like_ulaw(payload)
-        if self._count < COMPANDED_WINDOW:
-            return False
-        # Only a 10 ms stream is this quick, and it will stay one.
-        packets_of_10_ms = now_s - self._since_s < COMPANDED_WINDOW * COMPANDED_PACE_S
-        found = not packets_of_10_ms and self._suspects >= COMPANDED_MIN
-        self._watching = not (packets_of_10_ms or found)
-        self._count = self._suspects = 0
-        return found
-
-
 class Line:
     """One connection, from its identifier to its end.
 
@@ -169,11 +151,10 @@ class Line:
     """
 
     __slots__ = (
-        "_companded",
+        "_base",
         "_decoder",
         "_ear",
         "_early",
-        "_fixed_rate_hz",
         "_in_header",
         "_in_rate_hz",
         "_in_size",
@@ -181,14 +162,20 @@ class Line:
         "_next_beat_s",
         "_on_event",
         "_out_bytes",
+        "_out_cut",
         "_out_header",
         "_out_rate_hz",
         "_out_silence",
         "_over",
+        "_paced_beats",
+        "_paced_from_frames",
+        "_paced_from_s",
+        "_peer_gone",
         "_rechunker",
         "_recv",
         "_recv_size",
         "_refused",
+        "_segment_bytes",
         "_send",
         "_sock",
         "_source",
@@ -199,7 +186,7 @@ class Line:
         "uuid",
     )
 
-    def __init__(  # noqa: PLR0913 - the six things a line is joined to, and two facts
+    def __init__(  # noqa: PLR0913 - the six things a line is joined to, and three facts
         self,
         sock: socket.socket,
         uuid: UUID,
@@ -210,6 +197,7 @@ class Line:
         on_event: Callable[[LineEvent], None],
         rate_hz: int | None,
         now_s: float,
+        codec: Codec | None = None,
     ) -> None:
         """Take over a non-blocking socket whose identifier has been read.
 
@@ -217,7 +205,9 @@ class Line:
             decoder: what `identify` returned with the identifier.
             on_event: called from within `listen` and `speak`, so it must not wait.
             rate_hz: the rate of kind 0x10 for Asterisk before the kinds 0x11 and up, whose
-                `c(slin16)` comes unlabelled; None: 8000 as the protocol says.
+                `c(slin16)` comes unlabelled; None: 8000 as the protocol says, until the pace of
+                what comes shows another.
+            codec: what comes as kind 0x10; None: it is judged, and slin until then.
         """
         self.uuid = uuid
         self.stats = LineStats()
@@ -228,17 +218,19 @@ class Line:
         self._source = source
         self._ear = ear
         self._on_event = on_event
-        self._fixed_rate_hz = rate_hz
-        self._companded = _CompandedWatch()
-        self._over = False
+        self._base = BaseKind(codec, rate_hz)
+        self._paced_beats = self._paced_from_frames = 0
+        self._paced_from_s = now_s
+        self._over = self._peer_gone = False
+        self._segment_bytes = _segment_bytes(sock)
         self._missing = 0
         self._refused = 0
         # What was received and is not heard yet: the rest of more than one beat takes.
         self._taking: Iterator[None] | None = None
         self._next_beat_s = now_s + FRAME_S
-        self._early = False
+        self._early = self._straight = False
         self._unsent = FORK_ANSWER if decoder.dialect is Dialect.FORK else b""
-        self._listen_at(rate_hz or BASE_RATE_HZ)
+        self._listen_at(self._base.rate_hz)
         # Every Asterisk takes 0x10, and only as 8 kHz; one that does not know a higher kind ends the
         # call over it. So the call goes higher only when the peer has shown that it can.
         self.out_rate_hz = BASE_RATE_HZ
@@ -257,8 +249,11 @@ class Line:
     def out_rate_hz(self, rate_hz: int) -> None:
         self._out_rate_hz = rate_hz
         self._out_bytes = frame_bytes(rate_hz)
+        self._out_cut = 0
         self._out_header = audio_header(rate_hz, self._out_bytes)
         self._out_silence = self._out_header + silence(rate_hz)
+        if len(self._out_silence) > self._segment_bytes:
+            self._cut_frames(rate_hz)
 
     def listen(self, now_s: float) -> None:
         """Hear what came since the last beat.  Does nothing once the line is over.
@@ -288,20 +283,20 @@ class Line:
         frame = self._source.next_frame(self._out_rate_hz)
         if frame is None:
             message = self._out_silence
-        elif len(frame) == self._out_bytes:
-            message = self._out_header + frame
-        else:
+        elif len(frame) != self._out_bytes:
             raise ValueError(f"a frame of {len(frame)} bytes at {self._out_rate_hz} Hz")
+        else:
+            message = self._cut_up(frame) if self._out_cut else self._out_header + frame
         try:
             if self._unsent and not self._send_rest():
                 self._refuse()
                 return
-            sent = self._send(message)
+            sent = self._send_cut(message) if self._out_cut else self._send(message)
         except BlockingIOError:
             self._refuse()
             return
         except OSError:
-            self._end("peer reset")
+            self._end("peer reset", peer_gone=True)
             return
         self._refused = 0
         self.stats.frames_out += 1
@@ -325,14 +320,23 @@ class Line:
         Returns within a second.
         """
         over, self._over = self._over, True
-        if over:
+        if over and self._peer_gone:
             self._sock.close()
+        elif self._refused >= MAX_REFUSED:
+            _reset(self._sock)
         else:
             await hang_up(self._sock, self._unsent)
 
     def abort(self) -> None:
-        """Close at once. Right whenever a message may be half written."""
-        self._over = True
+        """Close at once: with a goodbye, or with a reset when a message is half written."""
+        over, self._over = self._over, True
+        if not over and self._unsent:
+            # The reader of 2020 never notices a mere end.
+            _reset(self._sock)
+            return
+        if not over:
+            with suppress(OSError):
+                self._send(HANGUP)
         self._sock.close()
 
     def _receive(self, now_s: float) -> None:
@@ -343,7 +347,7 @@ class Line:
             self._miss()
             return
         except OSError:
-            self._end("peer reset")
+            self._end("peer reset", peer_gone=True)
             return
         if self._straight and len(data) == self._in_size and data.startswith(self._in_header):
             self._missing = 0
@@ -353,7 +357,38 @@ class Line:
             self._taking = self._take(data, now_s)
             self._go_on_taking(self._taking)
         else:
-            self._end("caller hung up")
+            self._end("caller hung up", peer_gone=True)
+
+    def _cut_frames(self, rate_hz: int) -> None:
+        """From now on send each frame as messages that fit into a segment.
+
+        A segment that is lost holds up no message but its own, so none is ever in pieces for the
+        5 ms that Asterisk waits for the rest. On loopback a segment holds any frame.
+        """
+        size = self._out_bytes
+        while HEADER_BYTES + size > self._segment_bytes and size % 4 == 0:
+            size //= 2
+        self._out_cut = HEADER_BYTES + size
+        self._out_header = audio_header(rate_hz, size)
+        self._out_silence = self._cut_up(silence(rate_hz))
+
+    def _cut_up(self, frame: bytes) -> bytes:
+        size = self._out_cut - HEADER_BYTES
+        pieces = (frame[start : start + size] for start in range(0, len(frame), size))
+        return b"".join(self._out_header + piece for piece in pieces)
+
+    def _send_cut(self, messages: bytes) -> int:
+        """Send each message by itself; return how many bytes the socket took."""
+        sent = 0
+        for start in range(0, len(messages), self._out_cut):
+            try:
+                sent += self._send(messages[start : start + self._out_cut])
+            except BlockingIOError:
+                if not sent:
+                    raise
+            if sent != start + self._out_cut:
+                break
+        return sent
 
     def _send_rest(self) -> bool:
         """Send what is left of a message that the socket took only in part."""
@@ -370,13 +405,16 @@ class Line:
         """No audio came. Wall time goes on nevertheless, once this is more than jitter."""
         self._missing += 1
         if self._missing <= GAP_TICKS:
+            if self._straight:
+                self._mind_the_pace()
             return
+        self._paced_beats = 0
         frame = None
         if self._missing == GAP_TICKS + 1:
             self.stats.gaps += 1
             # What follows the gap must not be glued to what came before it.
             frame = self._rechunker.flush()
-            self._straight = self._decoder.at_boundary
+            self._straight = self._goes_straight
         self._ear.hear(frame, self._in_rate_hz)
 
     def _go_on_taking(self, taking: Iterator[None]) -> None:
@@ -406,7 +444,7 @@ class Line:
                 return
         if self._decoder.error is not None:
             self._end(f"protocol error: {self._decoder.error}")
-        self._straight = self._decoder.at_boundary and not self._rechunker.pending
+        self._straight = self._goes_straight
 
     def _take_message(self, message: Message, now_s: float) -> Iterator[None]:
         match message:
@@ -416,7 +454,7 @@ class Line:
                 self._on_event(KeyPressed(digit, now_s))
                 yield
             case Hangup():
-                self._end("caller hung up")
+                self._end("caller hung up", peer_gone=True)
             case PeerError(code):
                 self._end(f"protocol error: the peer reports error {code}")
             case Identified():
@@ -429,12 +467,16 @@ class Line:
     def _take_audio(self, message: Audio, now_s: float) -> Iterator[None]:
         rate_hz, pcm = message.rate_hz, message.pcm
         if rate_hz == BASE_RATE_HZ:
-            rate_hz = self._fixed_rate_hz or rate_hz
-            if len(pcm) == COMPANDED_BYTES and self._companded.notices(pcm, now_s):
-                log.warning("line.not_slin", uuid=str(self.uuid), remedy=COMPANDED_REMEDY)
+            heard = self._take_base(pcm, now_s)
+            if heard is None:
+                yield
+                return
+            rate_hz, pcm = self._base.rate_hz, heard
         if rate_hz != self._in_rate_hz:
             self._listen_at(rate_hz)
-            self._on_event(RateChanged(rate_hz))
+            # What calls itself 8 kHz takes 8 kHz, too, whatever it is: that is nobody's news.
+            if message.rate_hz != BASE_RATE_HZ or rate_hz == BASE_RATE_HZ:
+                self._on_event(RateChanged(rate_hz))
             yield
         if len(pcm) % 2:
             # Half a sample would turn all that follows into noise.
@@ -448,20 +490,57 @@ class Line:
             self._ear.hear(frame, rate_hz)
             yield
 
+    def _take_base(self, payload: bytes, now_s: float) -> bytes | None:
+        """Return what is heard of a payload of kind 0x10; None when that is not known."""
+        found = self._base.learn(payload, now_s)
+        if isinstance(found, Codec):
+            if found is not Codec.SLIN:
+                remedy = CODEC_REMEDY.format(what=CODEC_TAKEN[found])
+                log.warning("line.not_slin", uuid=str(self.uuid), codec=found.value, remedy=remedy)
+        elif found is not None:
+            remedy = RATE_REMEDY.format(rate_hz=found)
+            log.warning("line.unlabelled_rate", uuid=str(self.uuid), rate_hz=found, remedy=remedy)
+        return self._base.pcm(payload, now_s)
+
+    def _mind_the_pace(self) -> None:
+        """A beat without a frame: rare, but every second one is when packets last 40 ms.
+
+        So long are packets of another codec that look like one frame of slin.
+        """
+        now_s, frames = self._next_beat_s, self.stats.frames_in
+        if not self._paced_beats:
+            self._paced_from_s, self._paced_from_frames = now_s, frames
+        self._paced_beats += 1
+        if self._paced_beats < PACE_BEATS:
+            return
+        self._paced_beats = 0
+        played_s = (frames - self._paced_from_frames) * FRAME_S
+        if played_s < PACE_MIN * (now_s - self._paced_from_s):
+            self._base.suspect()
+            self._straight = self._goes_straight
+
     def _listen_at(self, rate_hz: int) -> None:
         size = frame_bytes(rate_hz)
         self._in_rate_hz = rate_hz
         self._rechunker = Rechunker(size)
         # What one whole frame looks like on the wire.
-        labelled_hz = BASE_RATE_HZ if rate_hz == self._fixed_rate_hz else rate_hz
+        labelled_hz = BASE_RATE_HZ if rate_hz == self._base.rate_hz else rate_hz
         self._in_header = audio_header(labelled_hz, size)
         self._in_size = HEADER_BYTES + size
         self._recv_size = min(MAX_TAKEN * self._in_size, MAX_RECV_BYTES)
-        self._straight = self._decoder.at_boundary
+        self._straight = self._goes_straight
 
-    def _end(self, reason: str) -> None:
+    @property
+    def _goes_straight(self) -> bool:
+        """Whether the next recv may be one whole frame that can be heard as it is."""
+        if not self._decoder.at_boundary or self._rechunker.pending:
+            return False
+        return self._base.is_plain or self._in_rate_hz != self._base.rate_hz
+
+    def _end(self, reason: str, *, peer_gone: bool = False) -> None:
         if not self._over:
             self._over = True
+            self._peer_gone = peer_gone
             self._on_event(Ended(reason))
 
 
@@ -516,10 +595,28 @@ async def hang_up(sock: socket.socket, unsent: bytes = b"") -> None:
         with suppress(OSError):
             sock.send(unsent + HANGUP)
             sock.shutdown(socket.SHUT_WR)
-            with trio.move_on_after(DRAIN_S):
-                await _drain(sock)
+            try:
+                with trio.move_on_after(DRAIN_S):
+                    await _drain(sock)
+            except trio.Cancelled:
+                with trio.move_on_after(DRAIN_IN_HASTE_S, shield=True):
+                    await _drain(sock)
+                raise
     finally:
         sock.close()
+
+
+def _reset(sock: socket.socket) -> None:
+    """Close so that the peer sees a reset, and the kernel keeps nothing that was not sent."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    sock.close()
+
+
+def _segment_bytes(sock: socket.socket) -> int:
+    """How much one TCP segment to this peer carries; without TCP, any message."""
+    if sock.family not in {socket.AF_INET, socket.AF_INET6}:
+        return HEADER_BYTES + MAX_LENGTH
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
 
 
 def _set_options(sock: socket.socket) -> None:
