@@ -282,6 +282,7 @@ def test_who_hangs_up_while_it_rings_leaves_nothing_behind(bed: Bed, bot: Bot) -
     caller.phone.press("2", at_s=0.5)
     uuid = bot.wait_for("call.log", text=Holding(str(caller.uuid)))["call"]
     bot.wait_for("call.transfer", call=uuid)
+    assert agent.wait_ringing()
     caller.phone.hang_up()
     assert agent.join().failed == "given up"
     caller.done()

@@ -86,7 +86,8 @@ class Vad:
         self._cold_frames = COLD_FRAMES
         self._resampler: StreamResampler | None = None
         if self.rate_hz != line_rate_hz:
-            self._resampler = StreamResampler(line_rate_hz, COMMON_HZ)
+            # Steady: in lumps the end of an answer would be noticed 100 ms later.
+            self._resampler = StreamResampler(line_rate_hz, COMMON_HZ, steady=True)
             self._frames = Rechunker(frame_bytes(COMMON_HZ))
 
     @property
