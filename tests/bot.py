@@ -21,14 +21,17 @@ STOP_S = 20
 
 
 class Bot:
-    """A running daemon.  `log` grows as it logs: one dict for each line."""
+    """A running daemon.  `log` grows as it logs: one dict for each line.
 
-    def __init__(self, config: Path) -> None:
+    `module` is what runs it, if not the program itself.
+    """
+
+    def __init__(self, config: Path, module: str = "voicebot") -> None:
         self.log: list[dict[str, Any]] = []
         self._over = False
         self._grown = threading.Condition()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "voicebot", "run", "-c", str(config)],
+            [sys.executable, "-m", module, "run", "-c", str(config)],
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -112,8 +115,8 @@ def write_config(folder: Path, *listeners: str, listen: str = "", extra: str = "
 
 
 @contextmanager
-def running_bot(config: Path) -> Iterator[Bot]:
-    bot = Bot(config)
+def running_bot(config: Path, module: str = "voicebot") -> Iterator[Bot]:
+    bot = Bot(config, module)
     try:
         assert bot.ports  # waits until it is ready
         yield bot

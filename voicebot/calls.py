@@ -106,6 +106,8 @@ class Calls:
         self._elsewhere: dict[int, trio.Event] = {}
         """Those whose caller talks, or is to talk, with somebody else: they cost nothing, and nobody
         cuts them off. The event: he is back."""
+        self._held = 0
+        """Places of callers who are taken, and whose first leg has still to come."""
         self._count = 0
 
     def __len__(self) -> int:
@@ -142,12 +144,21 @@ class Calls:
             reason = "no route" if name is None else f'no flow is called "{name}"{hint}'
             log.warning("call.refused", call=str(uuid), peer=peer, reason=reason)
             return Outcome.NO_FLOW
-        if len(self._calls) - len(self._elsewhere) >= limit:
+        if len(self._calls) + self._held - len(self._elsewhere) >= limit:
             log.warning(
                 "call.refused", call=str(uuid), peer=peer, reason=f"limits.calls is {limit}"
             )
             return Outcome.REFUSED
         return Taken(served, introduction)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Keep the place of a caller who is taken until his first leg is there."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
 
     def _route(self, called: str) -> str | None:
         """The flow of the first route that fits."""
@@ -211,7 +222,9 @@ class Calls:
                      variables=call.variables, tags=dict(call.tags), frames_in=stats.frames_in,
                      frames_out=stats.frames_out, late=stats.late,
                      dropped=stats.dropped)  # fmt: skip
-        return call.ending
+        ending = call.ending
+        call.forget()
+        return ending
 
     async def _end_after_call_time(self, call: Call, key: int) -> None:
         await trio.sleep(self._config.limits.call_time_s)

@@ -140,7 +140,7 @@ class Phone:
         self._outgoing = Outgoing(self._codec, conditions)
         self._network = Network(conditions)
         self._incoming = Incoming(self._codec)
-        self._answered = threading.Event()
+        self._ringing, self._answered = threading.Event(), threading.Event()
         self._answered_at_s: float | None = None
         self._setup_s: float | None = None
         self._ended_s: float | None = None
@@ -194,6 +194,10 @@ class Phone:
         self._hang_up_s = hang_up_s
         return self._start(lambda sip, sdp: self._await_invite(sip, sdp, ring_s, refusal))
 
+    def wait_ringing(self, limit_s: float = 10.0) -> bool:
+        """Wait until somebody calls us; False: nobody does within the limit."""
+        return self._ringing.wait(limit_s)
+
     def wait_answered(self, limit_s: float = CALL_LIMIT_S) -> bool:
         """Wait until there is a call; False: it has failed, or there is none within the limit."""
         self._answered.wait(limit_s)
@@ -212,9 +216,9 @@ class Phone:
         self._attended_s = self._now_s()
         return self._outgoing.press(keys, at_s, held_s, gap_s)
 
-    def mute(self, for_s: float, at_s: float | None = None) -> None:
-        """Send no audio at all from that time on or from now, for so long."""
-        self._outgoing.mute(at_s, for_s)
+    def mute(self, for_s: float, at_s: float | None = None) -> float:
+        """Send no audio at all from that time on or from now, for so long; returns when it begins."""
+        return self._outgoing.mute(at_s, for_s)
 
     def listen(self, quiet_s: float = 0.7, limit_s: float = 30.0) -> float:
         """Wait until the other side has spoken, since we last spoke, pressed or listened, and is quiet again.
@@ -235,9 +239,9 @@ class Phone:
         why = self._failed or ("too long" if self._ended_s is None else "the call is over")
         raise TimeoutError(f"the other side did not speak and fall silent: {why}")
 
-    def hang_up(self) -> None:
-        """End the call within 20 ms, or stop waiting for one; `join` has the report."""
-        self._hang_up_s = 0.0
+    def hang_up(self, at_s: float = 0.0) -> None:
+        """End the call at that time, or now, or stop waiting for one; `join` has the report."""
+        self._hang_up_s = at_s
 
     def join(self) -> Report:
         """The report, once the call is over."""
@@ -321,6 +325,7 @@ class Phone:
         self._called_by = invite.header("From")
         dialog = Dialog.called(sip.getsockname(), invite, sdp)
         sip.send(dialog.reply(invite, "180 Ringing").encode())
+        self._ringing.set()
         if self._given_up(sip, dialog, ring_s):
             self._failed = "given up"
             sip.send(dialog.reply(invite, "487 Request Terminated").encode())

@@ -168,11 +168,12 @@ class Outgoing:
                 self._keys.append(_Key(key, first, packets, free))
             return first * self._tick_s
 
-    def mute(self, at_s: float | None, for_s: float) -> None:
-        """Send no audio from that time on or from now, for so long."""
+    def mute(self, at_s: float | None, for_s: float) -> float:
+        """Send no audio from that time on or from now, for so long; returns when it begins."""
         with self._lock:
             first = self._tick if at_s is None else self._ticks(at_s)
             self._mutes.append((first, first + self._ticks(for_s)))
+            return first * self._tick_s
 
     def next_packets(self) -> list[bytes]:
         """What goes out now: a packet, or three at the end of a key, as RFC 4733 asks, or none."""

@@ -1,6 +1,7 @@
 """The bed and the phone alone, without a voicebot: what goes wrong here is no fault of ours."""
 
 import socket
+from itertools import pairwise
 from uuid import uuid4
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from .bed import Bed
 from .phone import Phone, bot_headers
-from .rtp import Samples
+from .rtp import PACKET_S, Conditions, Network, Samples
 
 pytestmark = pytest.mark.asterisk
 
@@ -17,6 +18,18 @@ def chirp(rate_hz: int) -> Samples:
     """A second that rises from 300 to 2300 Hz: no part of it is like another."""
     at_s = np.arange(rate_hz) / rate_hz
     return np.round(8000 * np.sin(2 * np.pi * (300 + 1000 * at_s) * at_s)).astype(np.int16)
+
+
+def test_a_bad_line_loses_packets_and_lets_them_overtake() -> None:
+    network = Network(Conditions(loss=0.05, jitter_s=0.06))
+    arrived: list[int] = []
+    for n in range(1000):
+        network.put(n.to_bytes(2, "big"), n * PACKET_S)
+        arrived += [int.from_bytes(packet, "big") for packet in network.arrived(n * PACKET_S)]
+    assert 20 < 1000 - len(arrived) < 90
+    overtaken = sum(after < before for before, after in pairwise(arrived))
+    assert overtaken > 100
+    assert all(abs(n - place) < 60 for place, n in enumerate(arrived))
 
 
 @pytest.mark.parametrize("codec", ["ulaw", "alaw", "slin16"])

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import click
 
-from . import asterisk, check, live, load
+from . import asterisk, check, live, load, many
 from .report import BUILD, Part, write_json
 from .servers import SERVERS, ServerFailed
 
 PARTS = ("load", "live", "check")
-NAMED = ("asterisk",)
-"""Only when it is asked for: it needs root, and fetches an Asterisk the first time."""
+NAMED = ("asterisk", "many")
+"""Only when they are asked for: they need root, and fetch an Asterisk the first time."""
 
 
 @click.command()
@@ -66,6 +66,7 @@ def main(
         "live": lambda: live.run(callers),
         "check": lambda: check.run(rounds),
         "asterisk": lambda: asterisk.run(callers),
+        "many": lambda: many.run(calls),
     }
     done: dict[str, Part] = {}
     for name in parts or PARTS:

@@ -78,7 +78,7 @@ def run(callers: Callers) -> Part:
         ServerFailed: there is no Asterisk on this machine, or the voicebot does not start.
     """
     measured = _Measured()
-    with _bed() as bed, servers.voicebot(FLOW) as server:
+    with running_bed() as bed, servers.voicebot(FLOW) as server:
         _calls(_Place(bed, server.port), callers, measured)
     rows = [
         *((f"voice, {TITLES[form]}", ms) for form, ms in measured.voice.items()),
@@ -109,9 +109,14 @@ def run(callers: Callers) -> Part:
 
 
 @contextmanager
-def _bed() -> Iterator[Bed]:
+def running_bed(calls: int = 50) -> Iterator[Bed]:
+    """An Asterisk for so many calls at once.
+
+    Raises:
+        ServerFailed: there is none on this machine.
+    """
     try:
-        with Bed(ready_root()) as bed:
+        with Bed(ready_root(), rtp_ports=2 * calls) as bed:
             yield bed
     except BedUnavailable as error:
         raise servers.ServerFailed(f"no Asterisk to measure through: {error}") from None
