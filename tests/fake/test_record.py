@@ -53,8 +53,10 @@ def test_the_fork_has_to_be_answered_first() -> None:
 
 
 def test_messages_in_pieces() -> None:
-    with pytest.raises(TooMuch):
-        Record(paced(2), segments=3).demand_whole()
+    Record(paced(50), segments=51).demand_whole()
+    for segments in (60, 100):
+        with pytest.raises(TooMuch, match=f"50 messages in {segments} segments"):
+            Record(paced(50), segments=segments).demand_whole()
     with pytest.raises(TooMuch):
         Record(paced(2), split=1).demand_whole()
 

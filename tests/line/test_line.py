@@ -541,6 +541,22 @@ def test_abort_says_goodbye_where_nothing_is_half_written(
     assert leg.peer.recv(1) == b""
 
 
+def test_abort_says_goodbye_after_broken_protocol_too(leg: Leg) -> None:
+    leg.sends(PeerError(4))
+    leg.tick()
+    leg.line.abort()
+    assert leg.received() == HANGUP
+
+
+async def test_abort_after_the_end_does_nothing(leg: Leg) -> None:
+    leg.peer.shutdown(socket.SHUT_WR)
+    leg.tick()
+    leg.line.abort()
+    leg.line.abort()
+    await leg.line.finish()
+    assert leg.received() == b""
+
+
 def test_abort_resets_where_a_message_is_half_written(
     tcp: tuple[socket.socket, socket.socket],
 ) -> None:

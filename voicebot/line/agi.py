@@ -115,7 +115,9 @@ class AgiDecoder:
             raise AgiError(f"{line[:80]!r} is no line of AGI's environment")
         if len(environment) >= MAX_ENVIRONMENT:
             raise AgiError(f"the environment has more than {MAX_ENVIRONMENT} lines")
-        environment[name.removeprefix("agi_")] = value.strip()
+        # What Asterisk says itself comes before the arguments, in which the dialplan may have put
+        # a caller's text, line breaks and all.
+        environment.setdefault(name.removeprefix("agi_"), value.strip())
         return None
 
 
@@ -151,6 +153,8 @@ class AgiSession:
         self._stream = stream
         self._decoder = AgiDecoder()
         self._messages: list[Message] = []
+        self._replying = False
+        """The reply to a command is still to come."""
         self.hung_up = False
         """The caller has hung up, as far as Asterisk has said so."""
 
@@ -168,13 +172,17 @@ class AgiSession:
     async def command(self, *words: str) -> Reply:
         """Give a command, as `encode` takes it, and wait for its reply.
 
-        One at a time; a session whose command was cancelled is good for nothing but closing.
+        One at a time; a session whose command was cancelled is good for nothing but closing, for
+        Asterisk would carry out the next one whenever it is done with that.
 
         Raises:
-            AgiError: Asterisk has closed, or what it says is no AGI.
+            AgiError: Asterisk has closed, what it says is no AGI, or a command was cancelled.
             ValueError: as `encode`.
         """
         line = encode(*words)
+        if self._replying:
+            raise AgiError("Asterisk is still busy with a command that nobody waits for")
+        self._replying = True
         try:
             await self._stream.send_all(line)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -182,6 +190,7 @@ class AgiSession:
         while True:
             message = await self._next()
             if isinstance(message, Reply):
+                self._replying = False
                 self.hung_up = self.hung_up or message.channel_gone
                 return message
 

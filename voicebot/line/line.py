@@ -329,15 +329,16 @@ class Line:
 
     def abort(self) -> None:
         """Close at once: with a goodbye, or with a reset when a message is half written."""
-        over, self._over = self._over, True
-        if not over and self._unsent:
+        self._over = True
+        if self._peer_gone or self._sock.fileno() < 0:
+            self._sock.close()
+        elif self._unsent:
             # The reader of 2020 never notices a mere end.
             _reset(self._sock)
-            return
-        if not over:
+        else:
             with suppress(OSError):
                 self._send(HANGUP)
-        self._sock.close()
+            self._sock.close()
 
     def _receive(self, now_s: float) -> None:
         """Receive once, and hear what came."""
