@@ -53,6 +53,13 @@ def test_why_a_call_is_not_taken_is_one_line() -> None:
     assert logs[0]["reason"] == 'no flow is called "compnay"; did you mean "company"?'
 
 
+def test_a_caller_whose_leg_is_still_to_come_has_his_place() -> None:
+    calls = calls_of(limit=1)
+    with calls.place():
+        assert taker(calls) == Outcome.REFUSED
+    assert taker(calls) == "company"
+
+
 def test_whose_caller_talks_with_somebody_else_takes_no_place() -> None:
     calls = calls_of(limit=1)
     calls._calls[1] = None

@@ -113,7 +113,7 @@ def test_for_real(tmp_path: Path) -> None:
     for remark in ("by voice", "by key", "is interrupted", "answered after", "the bot hung up"):
         assert remark in out
     assert "exten => 7001,1,Answer()" in out
-    assert "AudioSocket(${UUID()},127.0.0.1:9092)" in out
+    assert "AGI(agi://127.0.0.1/company)" in out
     assert "\x1b" not in out
     samples, rate_hz = soundfile.read(tmp_path / "call.wav")
     assert (samples.shape[1], rate_hz) == (2, 8000)

@@ -141,7 +141,8 @@ class Calls:
         if served is None:
             flows = self._reloader.flows
             hint = did_you_mean(name or "", flows)
-            reason = "no route" if name is None else f'no flow is called "{name}"{hint}'
+            no_route = f'no route fits the called number "{introduction.called}"'
+            reason = no_route if name is None else f'no flow is called "{name}"{hint}'
             log.warning("call.refused", call=str(uuid), peer=peer, reason=reason)
             return Outcome.NO_FLOW
         if len(self._calls) + self._held - len(self._elsewhere) >= limit:

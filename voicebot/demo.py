@@ -373,8 +373,8 @@ def show_next_steps(screen: Screen, wav: Path) -> None:
         "  have it proved               voicebot check",
         "  rehearse it                  voicebot talk FLOW, and voicebot test",
         "  take calls                   voicebot run -c config.yaml",
-        "  let Asterisk call it, in extensions.conf:",
+        "  let Asterisk call it, in extensions.conf (voicebot dialplan prints all lines):",
         "    exten => 7001,1,Answer()",
-        "    same => n,AudioSocket(${UUID()},127.0.0.1:9092)",
+        "     same => n,AGI(agi://127.0.0.1/company)",
     ):
         screen.line(text)

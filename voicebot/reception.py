@@ -22,7 +22,7 @@ from voicebot.config import Agi, Listener
 from voicebot.config_values import Address
 from voicebot.line.agi import AgiError, AgiSession
 from voicebot.line.audiosocket import Decoder, ProtocolError
-from voicebot.line.line import hang_up, identify
+from voicebot.line.line import RESET, hang_up, identify
 from voicebot.listeners import Ip, Port, peer_of, plain
 from voicebot.pbx.fastagi import AgiCaller, Audio
 from voicebot.pbx.switchboard import Switchboard
@@ -46,8 +46,12 @@ class Reception:
         self._calls = calls
         self._switchboard = switchboard
         self._strangers = 0
+        self._sessions = 0
+        """Of AGI(): whoever has one may want another leg."""
         self._stopping = trio.CancelScope()
-        """Around the listeners: cancelled, no call comes in any more."""
+        """Around the ports of AGI(): cancelled, no call comes in any more."""
+        self._legs_over = trio.CancelScope()
+        """Around the ports of AudioSocket: cancelled, no leg comes in any more."""
 
     @property
     def calls(self) -> Calls:
@@ -60,14 +64,26 @@ class Reception:
     def stop(self) -> None:
         """Take no more calls; those under way go on."""
         self._stopping.cancel()
+        self._end_legs()
+
+    def _end_legs(self) -> None:
+        """The callers under way need their ports until the last of them cannot come back any more."""
+        if self.stopping and not self._sessions:
+            self._legs_over.cancel()
 
     async def serve(self) -> None:
         """Serve until stop(), then until the last call has ended."""
         async with trio.open_nursery() as calls:
-            with self._stopping:
-                async with trio.open_nursery() as accepting:
+            with self._legs_over:
+                async with trio.open_nursery() as legs:
                     for port in self._ports:
-                        accepting.start_soon(self._accept, port, calls)
+                        if isinstance(port.settings, Listener):
+                            legs.start_soon(self._accept, port, calls)
+                    with self._stopping:
+                        async with trio.open_nursery() as sessions:
+                            for port in self._ports:
+                                if isinstance(port.settings, Agi):
+                                    sessions.start_soon(self._accept, port, calls)
 
     async def _accept(self, port: Port, calls: trio.Nursery) -> None:
         async with port.sockets:
@@ -90,6 +106,7 @@ class Reception:
                 else:
                     self._strangers += 1
                     if isinstance(port.settings, Agi):
+                        self._sessions += 1
                         calls.start_soon(self._agi, port.settings, stream, str(peer))
                     else:
                         calls.start_soon(self._connection, port.settings, stream.socket, str(peer))
@@ -111,7 +128,10 @@ class Reception:
             if identified is not None:
                 leg = Leg(listener, sock, *identified, peer)
                 handed_over = self._switchboard.legs.deliver(leg)
-                if not handed_over:
+                if not handed_over and self.stopping:
+                    # As if the port were closed, which it is but for those who are awaited.
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                elif not handed_over:
                     await self._admit(leg)
         except Exception:
             log.exception("connection.fault", peer=peer)
@@ -138,11 +158,11 @@ class Reception:
 
     async def _agi(self, settings: Agi, stream: trio.SocketStream, peer: str) -> None:
         """One session of AGI(), whatever it is; a fault in it ends here."""
-        # Somebody may talk for an hour with whom he was sent to, and not a byte goes over this.
-        stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_ALIVE_S)
         session = AgiSession(stream)
         try:
+            # Somebody may talk for an hour with whom he was sent to, and not a byte goes over this.
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_ALIVE_S)
             environment = await self._environment(session, peer)
             if environment is not None:
                 audio = Audio(self._audio_address(settings, stream), settings.audio)
@@ -153,6 +173,8 @@ class Reception:
         except Exception:
             log.exception("agi.fault", peer=peer)
         finally:
+            self._sessions -= 1
+            self._end_legs()
             await trio.aclose_forcefully(stream)
 
     async def _environment(self, session: AgiSession, peer: str) -> Mapping[str, str] | None:

@@ -5,6 +5,8 @@ exten => 7001,1,Answer()
 """
 
 import json
+import signal
+import socket
 from collections.abc import Iterator
 from uuid import UUID, uuid4
 
@@ -14,6 +16,7 @@ import soundfile
 
 from tests.bot import Bot, running_bot, write_config
 from voicebot.cli import main
+from voicebot.line.audiosocket import Identified, encode
 
 from .bed import Bed
 from .phone import Phone, Report
@@ -208,6 +211,47 @@ def test_who_hangs_up_while_the_other_is_told_something_leaves_nothing_behind(
     assert "0 active channels" in bed.ami.command("core show channels count")
 
 
+def test_who_hangs_up_while_he_is_told_something_has_refused(bed: Bed, bot: Bot) -> None:
+    agent = Phone()
+    host, port = agent.wait_for_call()
+    caller = Caller(bed, bot, agent=f"{host}:{port}")
+    caller.phone.press("2", at_s=0.5)
+    assert agent.wait_answered(15)
+    agent.hang_up(at_s=0.2)
+    agent.join()
+    bot.wait_for("call.transfer_failed", to="400", reason="refused")
+    caller.phone.listen()
+    caller.phone.press("42")
+    caller.done()
+    assert caller.told("back")["Code"] == "42"
+
+
+def test_a_daemon_that_stops_has_its_caller_back_nevertheless(
+    bed: Bed, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("stops")
+    config = write_config(folder, "'127.0.0.1:0'", listen="agi: '127.0.0.1:0'")
+    (folder / "flows" / "main.yaml").write_text(FLOW)
+    agent = Phone()
+    host, port = agent.wait_for_call(ring_s=60)
+    with running_bot(config) as bot:
+        caller = Caller(bed, bot, agent=f"{host}:{port}")
+        caller.phone.press("5", at_s=0.5)
+        bot.wait_for("call.transfer")
+        bot.process.send_signal(signal.SIGTERM)
+        bot.wait_for("call.transfer_failed", reason="no answer")
+        with socket.create_connection(("127.0.0.1", bot.ports[0])) as stranger:
+            stranger.sendall(encode(Identified(uuid4())))
+            with pytest.raises(ConnectionResetError):
+                stranger.recv(1)
+        caller.phone.listen()
+        caller.phone.press("42")
+        caller.done()
+        assert bot.process.wait(10) == 0
+    assert caller.told("back")["Code"] == "42"
+    agent.hang_up()
+
+
 def test_the_caller_comes_back_into_the_flow_from_a_busy_phone(bed: Bed, bot: Bot) -> None:
     agent = Phone()
     host, port = agent.wait_for_call(refusal="486 Busy Here")
@@ -332,6 +376,7 @@ def test_a_bot_that_dies_does_not_part_those_who_talk(
         assert agent.wait_answered(15)
         agent.listen()
         bot.process.kill()
+    caller.phone.say(tone(caller.phone, 500))  # what he has heard of the bot is over
     agent.say(tone(agent, 1200))
     caller.phone.listen()
     agent.hang_up()

@@ -1,17 +1,18 @@
 """What a call does for its flow beside speaking and hearing: servers, messages, transfers."""
 
 import socket
+from collections.abc import Awaitable, Callable
 
 import pytest
 import structlog
 import trio
 from trio.testing import MockClock
 
-from tests.call.bed import Beds, Peer, a_call, leg_of, logged
+from tests.call.bed import Beds, Exchange, Peer, a_call, leg_of, logged
 from tests.hearing.test_ear import buzz
 from voicebot.call.asker import Answer, RequestFailed
 from voicebot.call.ending import Outcome
-from voicebot.call.services import Back, CallerLeft
+from voicebot.call.services import Back, CallerLeft, Connected, Switched
 from voicebot.flow import events as ev
 from voicebot.line.audio import silence
 
@@ -314,6 +315,38 @@ async def test_the_switch_hears_of_the_end_before_the_leg_is_hung_up(
     [ending] = bed.switch.endings
     assert (ending.outcome, dict(ending.results)) == (Outcome.TRANSFER, {"topic": "sales"})
     assert ending.transfer == bed.switch.transfers[0]
+
+
+@pytest.mark.parametrize(
+    ("back", "outcome"), [(True, Outcome.CALL_TIME), (False, Outcome.TRANSFER)]
+)
+async def test_a_call_that_is_ended_the_moment_its_caller_is_back(
+    beds: Beds, autojump_clock: MockClock, outcome: Outcome, *, back: bool
+) -> None:
+    bed = beds(RETURNING)
+    ours, theirs = socket.socketpair()
+    for sock in (ours, theirs):
+        sock.setblocking(False)
+    over = trio.Event()
+
+    class EndedMeanwhile(Exchange):
+        async def transfer(
+            self, transfer: ev.Transfer, put_down: Callable[[], Awaitable[None]]
+        ) -> Switched:
+            await put_down()
+            await trio.sleep(2)
+            over.set()
+            return Back("busy", leg_of(ours)) if back else Connected()
+
+    bed.switch = EndedMeanwhile()
+    async with a_call(bed):
+        await over.wait()
+        bed.call.end("limits.call_time is over", Outcome.CALL_TIME)
+        await trio.sleep(8)
+    theirs.close()
+    assert ours.fileno() == -1 or not back
+    ours.close()
+    assert bed.switch.endings[0].outcome is outcome
 
 
 async def test_who_hangs_up_while_nobody_serves_his_leg(

@@ -362,6 +362,7 @@ def test_what_is_known_of_the_call(
         ("call.arg", 'call has no "arg"; did you mean "args"?'),
         ("call.caller.name",
          'call.caller has no members, so no .name; did you mean "caller_name"?'),
+        ("call.transfer.x", "call.transfer has no members, so no .x"),
         ("call.args.x.y", "call.args.x has no members, so no .y"),
         ("call.args['x'].y", "call.args['x'] has no members, so no .y"),
     ],

@@ -153,6 +153,23 @@ async def test_a_session_asks_and_hears_of_the_hangup_in_between() -> None:
     ]
 
 
+async def test_behind_a_command_that_nobody_waits_for_there_is_no_other() -> None:
+    ours, theirs = memory_stream_pair()
+    session = AgiSession(ours)
+    with trio.CancelScope() as waiting:
+        waiting.cancel()
+        await session.command("EXEC", "Dial", "PJSIP/1")
+    with pytest.raises(AgiError, match="still busy"):
+        await session.command("SET VARIABLE", "NAME", "text")
+    await ours.aclose()
+    assert b"SET" not in await theirs.receive_some()
+
+
+def test_no_argument_says_who_calls() -> None:
+    lines = b"agi_callerid: 15551234\nagi_arg_1: a\nagi_callerid: 999\n\n"
+    assert AgiDecoder().feed(lines) == [Environment({"callerid": "15551234", "arg_1": "a"})]
+
+
 async def test_a_dead_channel_is_a_caller_who_has_left() -> None:
     ours, theirs = memory_stream_pair()
     session = AgiSession(ours)

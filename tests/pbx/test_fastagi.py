@@ -1,9 +1,11 @@
 """A caller at AGI() whose Asterisk does what a real one does rarely; the rest is in tests/asterisk."""
 
+import math
 import re
 import socket
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
@@ -51,6 +53,7 @@ def test_who_calls() -> None:
         ({"extension": "s", "dnid": "unknown"}, "called", ""),
         ({"network_script": ""}, "flow", None),
         ({"network_script": "my%20flow?a=b&c="}, "flow", "my flow"),
+        ({"network_script": "//[x"}, "flow", "[x"),
         ({"callerid": "unknown"}, "caller", ""),
     ],
 )
@@ -68,6 +71,9 @@ def test_the_query_of_the_url_is_arguments_too() -> None:
         "arg1": "gold",
         "customer": "47=11",
     }
+
+
+BACK = ev.Transfer("400", None, 20.0, returns=True)
 
 
 class Asterisk:
@@ -143,22 +149,33 @@ class OneCall:
         self.switched: list[Connected | BackOn | CallerLeft] = []
         self.legs: list[Leg] = []
         self.stays_s = 0.0
+        self.limit_s = math.inf
+        """How long it waits for the transfer."""
+        self.places: list[str] = []
 
     def answer(self, *_: object) -> Taken | Outcome:
         return self.answered
 
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        self.places.append("kept")
+        yield
+        self.places.append("given back")
+
     async def run(self, _taken: Taken, leg: Leg, exchange: AgiCaller) -> Ending:
         self.legs.append(leg)
+        self.places.append("taken")
 
         async def put_down() -> None:
             await trio.lowlevel.checkpoint()
             self._asterisk.leg_over.set()
 
         if self.transfer is not None:
-            switched = await exchange.transfer(self.transfer, put_down)
-            self.switched.append(switched)
-            if isinstance(switched, BackOn):
-                self.legs.append(switched.leg)
+            with trio.move_on_after(self.limit_s):
+                switched = await exchange.transfer(self.transfer, put_down)
+                self.switched.append(switched)
+                if isinstance(switched, BackOn):
+                    self.legs.append(switched.leg)
         await put_down()
         await trio.sleep(self.stays_s)
         return self.ending
@@ -223,11 +240,12 @@ async def test_an_asterisk_without_the_module_is_told_what_to_load(
     assert scene.asterisk.variables()["VOICEBOT_RESULT"] == "fault"
 
 
+@pytest.mark.parametrize("reply", ["HANGUP\n200 result=-1", "200 result=-1\nHANGUP"])
 async def test_a_caller_who_leaves_before_his_leg_is_there_is_no_fault(
-    autojump_clock: MockClock,
+    autojump_clock: MockClock, reply: str
 ) -> None:
     scene = Scene()
-    scene.asterisk.answers["EXEC"] = "HANGUP\n200 result=-1"
+    scene.asterisk.answers["EXEC"] = reply
     assert await scene.play() == []
     assert scene.asterisk.variables()["VOICEBOT_RESULT"] == "caller_hung_up"
 
@@ -243,7 +261,8 @@ async def test_a_session_that_ends_does_not_end_the_call(autojump_clock: MockClo
     scene.calls.stays_s = 10
     assert await scene.play() == []
     assert len(scene.calls.legs) == 1
-    assert scene.asterisk.variables() == {}
+    # Said before the first leg, for the case that there is nobody to say more.
+    assert scene.asterisk.variables() == {"VOICEBOT_RESULT": "fault"}
 
 
 async def test_a_transfer_comes_back_on_a_leg_of_its_own(autojump_clock: MockClock) -> None:
@@ -303,6 +322,129 @@ async def test_why_nobody_took_the_call(
     assert back.reason == reason
 
 
+async def test_a_session_that_ends_while_the_other_rings_leaves_nobody_behind(
+    autojump_clock: MockClock,
+) -> None:
+    scene = Scene()
+    scene.calls.transfer = replace(BACK, whisper=(ev.Prompt("A caller.", "en-US"),))
+    scene.asterisk.answers = {'EXEC "Dial"': None, **scene.asterisk.answers}
+    assert await scene.play() == []
+    assert scene.calls.switched == [CallerLeft()]
+
+
+async def test_who_is_gone_before_anybody_is_called_was_not_transferred(
+    autojump_clock: MockClock,
+) -> None:
+    scene = Scene()
+    scene.calls.transfer = BACK
+    scene.asterisk.answers = {
+        'EXEC "Dial"': "511 Command Not Permitted on a dead channel or intercept routine",
+        'GET FULL VARIABLE "${DIALSTATUS}"': "200 result=1 ()",
+        **scene.asterisk.answers,
+    }
+    await scene.play()
+    assert scene.calls.switched == [CallerLeft()]
+
+
+async def test_a_caller_who_cannot_be_fetched_back_is_the_dialplans(
+    autojump_clock: MockClock,
+) -> None:
+    scene = Scene()
+    scene.calls.transfer = BACK
+
+    async def dial() -> str:
+        await trio.lowlevel.checkpoint()
+        scene.asterisk.answers['EXEC "AudioSocket"'] = "200 result=-1"
+        return "200 result=0"
+
+    scene.asterisk.answers = {
+        'EXEC "Dial"': dial,
+        'EXEC "AudioSocket"': scene.asterisk.run_leg,
+        'GET FULL VARIABLE "${DIALSTATUS}"': "200 result=1 (BUSY)",
+        **scene.asterisk.answers,
+    }
+    logs = await scene.play()
+    assert scene.calls.switched == [CallerLeft("no leg", Outcome.FAULT)]
+    assert [entry["event"] for entry in logs] == ["agi.no_leg"]
+
+
+async def test_a_bot_that_dies_on_the_second_leg_has_not_transferred(
+    autojump_clock: MockClock,
+) -> None:
+    scene = Scene()
+    scene.calls.transfer = BACK
+    scene.asterisk.answers = {
+        'EXEC "Dial"': "200 result=0",
+        'GET FULL VARIABLE "${DIALSTATUS}"': "200 result=1 (BUSY)",
+        **scene.asterisk.answers,
+    }
+    await scene.play()
+    said = [line for line in scene.asterisk.commands if "VOICEBOT_RESULT" in line or "EXEC" in line]
+    words = [line.split('"')[1 if line.startswith("EXEC") else 3] for line in said]
+    assert words == ["fault", "AudioSocket", "transfer", "Dial", "fault", "AudioSocket", "hangup"]
+
+
+async def test_a_call_that_is_stopped_says_nothing_into_the_talk_of_its_caller(
+    autojump_clock: MockClock,
+) -> None:
+    scene = Scene()
+    scene.calls.transfer = BACK
+    scene.calls.limit_s, scene.calls.ending = 5, Ending(Outcome.STOPPED)
+
+    async def talk() -> str:
+        await trio.sleep(10)
+        return "200 result=0"
+
+    scene.asterisk.answers = {'EXEC "Dial"': talk, **scene.asterisk.answers}
+    await scene.play()
+    assert scene.asterisk.variables()["VOICEBOT_RESULT"] == "transfer"
+    assert 'EXEC "Dial"' in scene.asterisk.commands[-1]
+
+
+@pytest.mark.parametrize("returns", [True, False])
+async def test_a_target_that_no_command_has_room_for_is_nobody(
+    autojump_clock: MockClock, *, returns: bool
+) -> None:
+    scene = Scene()
+    many = "&".join(f"PJSIP/{number}" for number in range(300))
+    transfer = ev.Transfer(many, None, 20.0, returns, ev.TransferKind.CHANNEL)
+    if returns:
+        scene.calls.transfer = transfer
+    else:
+        scene.calls.ending = Ending(Outcome.TRANSFER, {}, transfer)
+    logs = await scene.play()
+    if returns:
+        [back] = scene.calls.switched
+        assert isinstance(back, BackOn)
+        assert "Asterisk takes 2000" in back.reason
+    else:
+        [line] = [entry for entry in logs if entry["event"] == "call.transfer_failed"]
+        assert "Asterisk takes 2000" in line["reason"]
+        assert scene.asterisk.variables()["VOICEBOT_RESULT"] == "transfer_failed"
+
+
+async def test_who_is_sent_on_and_leaves_while_it_rings_has_hung_up(
+    autojump_clock: MockClock,
+) -> None:
+    scene = Scene()
+    scene.calls.ending = Ending(
+        Outcome.TRANSFER, {}, ev.Transfer("PJSIP/1", None, 20.0, False, ev.TransferKind.CHANNEL)
+    )
+    scene.asterisk.answers = {
+        'EXEC "Dial"': "200 result=-1\nHANGUP",
+        'GET FULL VARIABLE "${DIALSTATUS}"': "200 result=1 (CANCEL)",
+        **scene.asterisk.answers,
+    }
+    assert await scene.play() == []
+    assert scene.asterisk.variables()["VOICEBOT_RESULT"] == "caller_hung_up"
+
+
+async def test_a_place_is_kept_until_the_leg_is_there(autojump_clock: MockClock) -> None:
+    scene = Scene()
+    await scene.play()
+    assert scene.calls.places == ["kept", "given back", "taken"]
+
+
 async def test_what_a_queue_said_the_last_time_is_forgotten(autojump_clock: MockClock) -> None:
     scene = Scene()
     scene.calls.transfer = ev.Transfer("sales", None, 20.0, True, ev.TransferKind.QUEUE)
@@ -348,6 +490,23 @@ async def test_who_has_talked_is_hung_up(autojump_clock: MockClock, status: str)
     await scene.play()
     assert scene.asterisk.commands[-1] == "HANGUP"
     assert scene.asterisk.variables()["VOICEBOT_RESULT"] == "transfer"
+
+
+@pytest.mark.parametrize("returns", [True, False])
+async def test_who_leaves_a_mailbox_by_key_goes_where_it_sends_him(
+    autojump_clock: MockClock, *, returns: bool
+) -> None:
+    scene = Scene()
+    mailbox = ev.Transfer("400@default", None, 20.0, returns, ev.TransferKind.VOICEMAIL)
+    scene.calls.transfer, scene.calls.ending = mailbox, Ending(Outcome.TRANSFER, {}, mailbox)
+    scene.asterisk.answers = {
+        'EXEC "VoiceMail"': "200 result=0",
+        'GET FULL VARIABLE "${VMSTATUS}"': "200 result=1 (USEREXIT)",
+        **scene.asterisk.answers,
+    }
+    await scene.play()
+    assert scene.asterisk.variables()["VOICEBOT_RESULT"] == "transfer"
+    assert "HANGUP" not in scene.asterisk.commands
 
 
 async def test_a_caller_who_leaves_while_it_rings(autojump_clock: MockClock) -> None:

@@ -277,6 +277,23 @@ async def test_variables_are_set_and_the_call_is_sent_on() -> None:
     ]
 
 
+async def test_an_extension_is_there_unless_asterisk_says_no() -> None:
+    asterisk = Asterisk()
+    asterisk.answers["Getvar"] = lambda action: ok(
+        action, Value="0" if ",401," in action["Variable"] else "1"
+    )
+    with trio.fail_after(10):
+        async with running_peer(asterisk) as address, looking_up(address) as lookup:
+            assert await lookup.has("PJSIP/a-1", "office", "401")  # nobody to ask so far
+            await until_connected(asterisk)
+            assert await lookup.has("PJSIP/a-1", "office", "400")
+            assert not await lookup.has("PJSIP/a-1", "office", "401")
+            assert asterisk.got[-1]["Variable"] == "DIALPLAN_EXISTS(office,401,1)"
+            asterisk.answers["Getvar"] = lambda action: error(action, "No such channel")
+            assert await lookup.has("PJSIP/a-1", "office", "401")
+            assert await lookup.has("PJSIP/a-1", "office", "40\n1")
+
+
 async def test_what_cannot_be_done_is_logged_and_the_rest_is_done() -> None:
     asterisk = Asterisk()
     asterisk.answers["Redirect"] = lambda action: error(action, "Invalid extension")
@@ -379,6 +396,21 @@ async def test_a_wrong_password_is_told_once_with_what_to_do(
     assert told["reason"] == (
         f'Asterisk at {address} does not let the manager user "voicebot" in: '
         "Authentication failed; compare ami in config.yaml with manager.conf"
+    )
+
+
+async def test_a_password_that_no_line_can_hold_is_told_once(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    autojump_clock.autojump_threshold = SETTLED_S
+    with capture_logs() as logs:
+        async with running_peer(Asterisk()) as address:
+            lookup = Lookup(Ami(address=address, user="voicebot", secret="two\nlines"))  # noqa: S106
+            with trio.move_on_after(60):
+                await lookup.run()
+    (told,) = logs
+    assert told["reason"] == (
+        "the value of Secret has a line break or a NUL in it; correct ami in config.yaml"
     )
 
 

@@ -59,6 +59,12 @@ def test_json_has_numbers_and_truth_too() -> None:
     )
 
 
+def test_half_a_character_of_json_is_none() -> None:
+    assert introduction_of(JSON, b'{"caller": "\\ud8001", "note": "\\udc00"}', FLOWS) == (
+        Introduction(caller="?1", args={"note": "?"})
+    )
+
+
 def test_nothing_at_all_only_announces() -> None:
     assert introduction_of("", b" ", FLOWS) == Introduction()
     assert introduction_of(JSON, b"{}", FLOWS) == Introduction()

@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias
 import trio
 
 from voicebot.call.asker import Asker
-from voicebot.call.ending import Ending
+from voicebot.call.ending import Ending, Outcome
 from voicebot.flow import events as ev
 from voicebot.hearing.ear import CallerEar
 from voicebot.hearing.recogniser import Recogniser
@@ -43,7 +43,10 @@ class Back:
 
 @dataclass(frozen=True, slots=True)
 class CallerLeft:
-    """The caller hung up while he was being connected."""
+    """There is nobody to go on with: the caller hung up while he was being connected."""
+
+    reason: str = "caller hung up"
+    outcome: Outcome = Outcome.CALLER_HUNG_UP
 
 
 Switched: TypeAlias = Connected | Back | CallerLeft

@@ -118,5 +118,5 @@ def _judged(way: Way, greeting_s: float | None, *, ended: bool) -> Result:
     return fail(
         way.what,
         f"Asterisk does not get through to {way.place}: does the bot listen on an address that Asterisk reaches, "
-        "is Asterisk in listen.allow, and the port open in the firewall?",
+        "is Asterisk in listen.allow, and the port open in the firewall? What the bot logs (agi.no_leg …) tells more",
     )

@@ -202,7 +202,8 @@ def _check_member(node: ast.Attribute, source: str) -> None:
     owner = ast.unparse(node.value) if isinstance(node.value, _MEMBERS) else ""
     if owner.startswith("call.") and owner.removeprefix("call.") not in CALL_MAPPINGS:
         other = f"{owner}_{node.attr}".removeprefix("call.")  # caller.name is caller_name
-        near = did_you_mean(other, CALL_NAMES) if "." not in other else ""
+        others = [name for name in CALL_NAMES if owner != f"call.{name}"]
+        near = did_you_mean(other, others) if "." not in other else ""
         raise ExpressionError(f'"{source}": {owner} has no members, so no .{node.attr}{near}')
 
 

@@ -20,6 +20,7 @@ PERSON: Final = "Dial(PJSIP/reception,30)"
 WHISPER: Final = "voicebot-whisper"
 _INCLUDE: Final = "include => from-internal   ; transfers look for their extensions here"
 _WITHOUT_AGI: Final = "; No FastAGI in the settings (listen.agi): the bot does not know who calls, and tells no result."
+_WITH_AMI: Final = "; Who calls, and results, come through the manager interface (ami); only AGI() (listen.agi) brings callers back."
 _WITH_WEB: Final = (
     "; Needs the modules func_curl, func_uri and res_curl; AGI() (listen.agi) would be shorter."
 )
@@ -71,9 +72,10 @@ def _head(config: Config, *, freepbx: bool) -> list[str]:
             "; Phones reach these extensions when their context has the line  include => voicebot",
         ]
     if config.listen.agi is None:
+        without = _WITHOUT_AGI if config.ami is None else _WITH_AMI
         lines += [
             ";",
-            _WITH_WEB if config.listen.web is not None else _WITHOUT_AGI,
+            _WITH_WEB if config.listen.web is not None else without,
             "; ${UUID()} needs Asterisk 20.12, 21.7 or 22.2; before:  ${SHELL(uuidgen | tr -d '\\n')}",
             "; Before 20.14, 21.9 and 22.4 use the form with Dial: to TryExec a bot that hangs up seems to be down.",
             "; Keys do not reach it there at all.",

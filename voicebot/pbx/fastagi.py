@@ -16,9 +16,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 from uuid import UUID, uuid4
 
 import structlog
@@ -70,9 +71,12 @@ UNKNOWN: Final = frozenset({"", "unknown"})
 PSEUDO: Final = frozenset({"s", "i", "t", "h", "o", "a"})
 """Extensions that nobody has dialled."""
 
-TALKED: Final = frozenset({"ANSWER", "CONTINUE", "SUCCESS", "USEREXIT", ""})
+EXITED: Final = "USEREXIT"
+"""Of VMSTATUS: he has pressed 0 or *, and the dialplan goes on at `o` or `a`."""
+TALKED: Final = frozenset({"ANSWER", "CONTINUE", "SUCCESS", EXITED, ""})
 """Of DIALSTATUS, QUEUESTATUS (which is empty behind a talk) and VMSTATUS."""
 UNREACHABLE: Final = "unreachable"
+REFUSED: Final = "refused"
 REJECTED: Final = "21"
 """Q.850 "call rejected": a telephone's 603."""
 REASONS: Final = {
@@ -80,8 +84,8 @@ REASONS: Final = {
     "NOANSWER": "no answer",
     "CHANUNAVAIL": UNREACHABLE,
     "CONGESTION": UNREACHABLE,
-    "DONTCALL": "refused",
-    "TORTURE": "refused",
+    "DONTCALL": REFUSED,
+    "TORTURE": REFUSED,
     "INVALIDARGS": UNREACHABLE,
     "TIMEOUT": "timeout",
     "FULL": "full",
@@ -111,9 +115,9 @@ def introduction(environment: Mapping[str, str]) -> Introduction:
     Arguments that are `name=value`, also in the URL's query, go by their names, the others are
     `arg1`, `arg2` and so on.
     """
-    script = urlsplit(environment.get("network_script", ""))
-    path = unquote(script.path).strip("/")
-    args = dict(parse_qsl(script.query, keep_blank_values=True))
+    script, _, query = environment.get("network_script", "").partition("?")
+    path = unquote(script).strip("/")
+    args = dict(parse_qsl(query, keep_blank_values=True))
     number = 1
     while (text := environment.get(f"arg_{number}")) is not None:
         name, equals, value = text.partition("=")
@@ -169,6 +173,10 @@ class AgiCaller:
         self._leg_over = trio.Event()
         self._talked = False
         """He has been connected, and the talk is over."""
+        self._sent_elsewhere = False
+        """By what he was connected with."""
+        self._whispered: bool | None = None
+        """Whether the one who is called has heard out what he is told; None: he is told nothing."""
         self._out_rate_hz: int | None = None
         self._nursery: trio.Nursery
 
@@ -185,18 +193,27 @@ class AgiCaller:
         if not isinstance(answer, Taken):
             await self._set_variables(Ending(answer))
             return
+        with ExitStack() as taken:
+            taken.enter_context(self._calls.place())
+            await self._prepare()
+            async with trio.open_nursery() as self._nursery:
+                leg = await self._new_leg(self._uuid)
+                taken.close()
+                if leg is None:
+                    ending = Ending(Outcome.CALLER_HUNG_UP if self._left else Outcome.FAULT)
+                else:
+                    ending = await self._calls.run(answer, leg, self)
+                await self._leg_over.wait()
+                if not self._gone:
+                    await self._go_on(ending)
+
+    async def _prepare(self) -> None:
+        """All that comes before the first leg."""
         if (await self._session.command("CHANNEL STATUS")).result != CHANNEL_UP:
             await self._session.command("ANSWER")
+        # Whatever an earlier call of the same channel has left: it holds until there is a result.
+        await self._set(RESULT, Outcome.FAULT.value)
         self._out_rate_hz = await self._hears_at()
-        async with trio.open_nursery() as self._nursery:
-            leg = await self._new_leg(self._uuid)
-            if leg is None:
-                ending = Ending(Outcome.CALLER_HUNG_UP if self._left else Outcome.FAULT)
-            else:
-                ending = await self._calls.run(answer, leg, self)
-            await self._leg_over.wait()
-            if not self._gone:
-                await self._go_on(ending)
 
     # As an Exchange ---------------------------------------------------------------------------
 
@@ -210,18 +227,21 @@ class AgiCaller:
         await self._leg_over.wait()
         try:
             reason = await self._connect(transfer)
+            left = self._session.hung_up
+            # Who hangs up in a queue leaves no word whether he had talked by then.
+            if reason is None and not (left and transfer.kind is TransferKind.QUEUE):
+                self._talked = True
+                return Connected()
+            if reason is None or left:
+                return CallerLeft()
+            await self._set(RESULT, Outcome.FAULT.value)  # as before the first leg
         except AgiError:
             self._gone = True
             return CallerLeft()
-        left = self._session.hung_up
-        # Who hangs up in a queue leaves no word whether he had talked by then.
-        if reason is None and not (left and transfer.kind is TransferKind.QUEUE):
-            self._talked = True
-            return Connected()
-        if reason is None or left:
-            return CallerLeft()
         leg = await self._new_leg(uuid4())
-        return CallerLeft() if leg is None else BackOn(reason, leg)
+        if leg is not None:
+            return BackOn(reason, leg)
+        return CallerLeft() if self._left else CallerLeft("no leg", Outcome.FAULT)
 
     async def ending(self, ending: Ending) -> None:
         """As `Exchange`: the variables are set when the leg is over, since it is AGI's command."""
@@ -257,11 +277,20 @@ class AgiCaller:
         with self._legs.awaited(uuid) as coming, trio.CancelScope() as waiting:
             self._nursery.start_soon(self._execute_leg, uuid, waiting)
             return replace(await coming.receive(), out_rate_hz=self._out_rate_hz)
+        await self._notice_hangup()
         if not self._left:
             log.error("agi.no_leg", call=str(self._uuid), channel_gets=str(self._audio.address),
                       remedy="Asterisk could not connect there, or lacks AudioSocket: see its log, "
                       "and voicebot doctor")  # fmt: skip
         return None
+
+    async def _notice_hangup(self) -> None:
+        """Asterisk says that the caller has hung up behind the reply to the command in which he did,
+        where it is read with the next one."""
+        try:
+            await self._session.command("CHANNEL STATUS")
+        except AgiError:
+            self._gone = True
 
     async def _execute_leg(self, uuid: UUID, waiting: trio.CancelScope) -> None:
         """Run the application that is the leg, to its end."""
@@ -296,37 +325,43 @@ class AgiCaller:
         """
         # For the case that we are not there any more when the talk is over.
         await self._set(RESULT, Outcome.TRANSFER.value)
+        seconds = max(1, round(transfer.wait_s))
         if transfer.kind is TransferKind.QUEUE:
-            return await self._try(
-                "Queue", f"{transfer.to},,,,{round(transfer.wait_s)}", "QUEUESTATUS"
-            )
+            return await self._try("Queue", f"{transfer.to},,,,{seconds}", "QUEUESTATUS")
         if transfer.kind is TransferKind.VOICEMAIL:
             return await self._try("VoiceMail", f"{transfer.to},u", "VMSTATUS")
         target = transfer.to
         if transfer.kind is TransferKind.EXTENSION:
             target = f"Local/{transfer.to}@{transfer.context or self._context}"
-        seconds = max(1, round(transfer.wait_s))
         whispering = trio.CancelScope()
-        options = await self._whisper(transfer, whispering)
-        reason = await self._try("Dial", f"{target},{seconds},g{options}", "DIALSTATUS")
-        whispering.cancel()
-        return reason
+        try:
+            options = await self._whisper(transfer, whispering)
+            reason = await self._try("Dial", f"{target},{seconds},g{options}", "DIALSTATUS")
+        finally:
+            whispering.cancel()
+        return REFUSED if reason is None and self._whispered is False else reason
 
     async def _try(self, application: str, data: str, variable: str) -> str | None:
         """Run an application that connects the caller; why it has not, by the variable it sets."""
         # Queue() sets it only where nobody has talked, and would leave what it said the last time.
         await self._set(variable, "")
-        if (await self._execute(application, data)).result == NO_SUCH_APPLICATION:
+        try:
+            reply = await self._execute(application, data)
+        except ValueError as error:
+            return str(error)  # a longer target than any command has room for
+        if reply.result == NO_SUCH_APPLICATION or reply.channel_gone:
             return UNREACHABLE
         status = await self._session.variable(f"${{{variable}}}")
+        self._sent_elsewhere = status == EXITED
         if status in TALKED:
             return None
         if status == "CHANUNAVAIL" and await self._session.variable("${HANGUPCAUSE}") == REJECTED:
-            return "refused"
+            return REFUSED
         return REASONS.get(status, status.lower())
 
     async def _whisper(self, transfer: ev.Transfer, whispering: trio.CancelScope) -> str:
         """The option of Dial that has the other side hear something first; "" for nothing."""
+        self._whispered = None
         if not transfer.whisper:
             return ""
         exists = await self._session.variable(f"${{DIALPLAN_EXISTS({WHISPER},s,1)}}")
@@ -343,9 +378,11 @@ class AgiCaller:
     ) -> None:
         with self._legs.awaited(uuid) as coming, whispering:  # cancelled: nobody has answered
             leg = await coming.receive()
+            self._whispered = False
             try:
-                await whisper(transfer.whisper, leg, self._calls.services)
+                self._whispered = await whisper(transfer.whisper, leg, self._calls.services)
             except Exception:  # the two can talk nevertheless
+                self._whispered = True
                 log.exception("call.whisper_fault", call=str(self._uuid))
 
     # The way back to the dialplan -------------------------------------------------------------
@@ -355,8 +392,7 @@ class AgiCaller:
             await self._set_variables(ending)
             transfer = ending.transfer
             if self._talked:
-                # As Dial() does where nothing else is said: who has talked is not sent to a person again.
-                await self._session.command("HANGUP")
+                await self._end()
             elif transfer is not None and not self._left:
                 await self._leave(transfer)
         except AgiError as error:
@@ -369,16 +405,27 @@ class AgiCaller:
         else:
             reason = await self._connect(transfer)
             if reason is None:
-                await self._session.command("HANGUP")
-        if reason is not None:
+                await self._end()
+        if reason is not None and self._left:
+            await self._set(RESULT, Outcome.CALLER_HUNG_UP.value)
+        elif reason is not None:
             to = named(transfer.kind, transfer.to)
             log.warning("call.transfer_failed", call=str(self._uuid), to=to, reason=reason)
             await self._set(RESULT, Outcome.TRANSFER_FAILED.value)
 
+    async def _end(self) -> None:
+        """As Dial() does where nothing else is said: who has talked is not sent to a person again."""
+        if not self._sent_elsewhere:
+            await self._session.command("HANGUP")
+
     async def _send_to(self, context: str, extension: str) -> str | None:
         """Have the dialplan go on there; why not, if it has no such place."""
         place = f"${{DIALPLAN_EXISTS({context},{extension},1)}}"
-        if await self._session.variable(place) == "0":
+        try:
+            exists = await self._session.variable(place)
+        except ValueError as error:
+            return str(error)
+        if exists == "0":
             return f"the dialplan has no extension {extension} in [{context}]"
         await self._session.command("SET CONTEXT", context)
         await self._session.command("SET EXTENSION", extension)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -73,6 +74,8 @@ class Lookup:
                         await self._keep(session)
             except AmiRefused as error:
                 self._complain("ami.away", f"{error}; compare ami in config.yaml with manager.conf")
+            except ValueError as error:
+                self._complain("ami.away", f"{error}; correct ami in config.yaml")
             except AmiUnavailable as error:
                 self._complain("ami.away", str(error), kind="away")
             except trio.TooSlowError:
@@ -112,6 +115,15 @@ class Lookup:
                     "ami.not_done", action="Setvar", reason=f"no variable is called {name!r}"
                 )
         return await self._do("Setvar", channel, *settings) and len(settings) == len(variables)
+
+    async def has(self, channel: str, context: str, exten: str) -> bool:
+        """Whether the dialplan has that extension for the channel; also where Asterisk does not say."""
+        with trio.move_on_after(LIMIT_S), suppress(AmiUnavailable, AmiRefused, ValueError):
+            response = await self._connected().action(
+                "Getvar", Channel=channel, Variable=f"DIALPLAN_EXISTS({context},{exten},1)"
+            )
+            return response.fields.get("Value") != "0"
+        return True
 
     async def redirect(self, channel: str, context: str, exten: str) -> bool:
         """Send a channel to the first priority of an extension; whether Asterisk has done it."""

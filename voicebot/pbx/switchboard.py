@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 import trio
 
-from voicebot.call.ending import Ending
+from voicebot.call.ending import Ending, Outcome
 from voicebot.call.services import Connected
 from voicebot.calls import Leg
 from voicebot.flow import events as ev
@@ -86,12 +86,28 @@ class PlainExchange:
 
     async def ending(self, ending: Ending) -> None:
         """As `Exchange`."""
+        self._finished.put(self._uuid, channel_variables(str(self._uuid), ending))
+        if self._lookup is not None and self._channel:
+            await self._send_on(ending, self._lookup)
+
+    async def _send_on(self, ending: Ending, lookup: Lookup) -> None:
+        extension = _extension(ending)
+        context = (ending.transfer and ending.transfer.context) or self._context
+        # A redirection to where nothing is would end the call, and the dialplan with it.
+        known = not extension or not context
+        if not known and not await lookup.has(self._channel, context, extension):
+            reason = f"the dialplan has no extension {extension} in [{context}]"
+            log.warning("call.transfer_failed", to=extension, reason=reason)
+            extension, ending = "", replace(ending, outcome=Outcome.TRANSFER_FAILED)
         variables = channel_variables(str(self._uuid), ending)
         self._finished.put(self._uuid, variables)
-        if self._lookup is None or not self._channel:
-            return
-        await self._lookup.tell(self._channel, variables)
-        transfer = ending.transfer
-        if transfer is not None and transfer.kind is TransferKind.EXTENSION:
-            context = transfer.context or self._context
-            await self._lookup.redirect(self._channel, context, transfer.to)
+        await lookup.tell(self._channel, variables)
+        if extension:
+            await lookup.redirect(self._channel, context, extension)
+
+
+def _extension(ending: Ending) -> str:
+    """Where the caller is to be sent; "" where he is not, or where only the dialplan can."""
+    transfer = ending.transfer
+    is_extension = transfer is not None and transfer.kind is TransferKind.EXTENSION
+    return transfer.to if transfer is not None and is_extension else ""

@@ -27,12 +27,15 @@ class _NoEar:
         pass
 
 
-async def whisper(prompts: Sequence[Prompt], leg: Leg, services: Services) -> None:
-    """Say the prompts on a leg and hang it up; whoever hangs up before hears no more of it."""
+async def whisper(prompts: Sequence[Prompt], leg: Leg, services: Services) -> bool:
+    """Say the prompts on a leg and hang it up; False when the other end has hung up before."""
     over = trio.Event()
+    stayed = True
 
     def on_event(event: LineEvent) -> None:
+        nonlocal stayed
         if isinstance(event, Ended):
+            stayed = False
             over.set()
 
     def on_failed(reason: str, _number: int) -> None:
@@ -57,3 +60,4 @@ async def whisper(prompts: Sequence[Prompt], leg: Leg, services: Services) -> No
         services.clock.remove(line)
         with trio.CancelScope(shield=True):
             await line.finish()
+    return stayed

@@ -371,7 +371,8 @@ class Stage:
         if refusal is None:
             self._ends(End("transfer", transfer))
             return
-        self.happened(f"transfer to {named(transfer.kind, transfer.to)}: {refusal.reason}")
+        text = f"transfer to {named(transfer.kind, transfer.to)}: {refusal.reason}"
+        self._line(Who.CALL, text, at_s=after_s)
         self._due[_TRANSFER] = (refusal.at_s, lambda at_s: self.tell(replace(refusal, at_s=at_s)))
 
     def _ends(self, end: End) -> None:

@@ -137,7 +137,8 @@ def _text(name: str, value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):
-        return str(value)
+        # JSON may write half a character, which nothing behind this could write down or say.
+        return str(value).encode("utf-8", "replace").decode()
     raise Unusable(
         f"{_shown(name)} must be a text, a number, true or false, not a list or an object"
     )
