@@ -143,12 +143,10 @@ class Calls:
             hint = did_you_mean(name or "", flows)
             no_route = f'no route fits the called number "{introduction.called}"'
             reason = no_route if name is None else f'no flow is called "{name}"{hint}'
-            log.warning("call.refused", call=str(uuid), peer=peer, reason=reason)
+            _refused(uuid, introduction, peer, reason)
             return Outcome.NO_FLOW
         if len(self._calls) + self._held - len(self._elsewhere) >= limit:
-            log.warning(
-                "call.refused", call=str(uuid), peer=peer, reason=f"limits.calls is {limit}"
-            )
+            _refused(uuid, introduction, peer, f"limits.calls is {limit}")
             return Outcome.REFUSED
         return Taken(served, introduction)
 
@@ -232,6 +230,12 @@ class Calls:
         while (back := self._elsewhere.get(key)) is not None:
             await back.wait()
         call.end("limits.call_time is over", Outcome.CALL_TIME)
+
+
+def _refused(uuid: UUID, introduction: Introduction, peer: str, reason: str) -> None:
+    known = {"caller": introduction.caller, "called": introduction.called}
+    said = {name: text for name, text in known.items() if text}
+    log.warning("call.refused", call=str(uuid), peer=peer, **said, reason=reason)
 
 
 def line_maker(leg: Leg, records: CallRecords) -> MakeLine:

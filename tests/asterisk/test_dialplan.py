@@ -169,7 +169,7 @@ def test_agi_lines_bring_a_person_when_the_bot_dies(
             ident = call(bed, "7001")
             mortal.wait_for("call.started")
             mortal.process.kill()
-            assert bed.ami.wait_step(ident, "person", 20).fields["Result"] == ""
+            assert bed.ami.wait_step(ident, "person", 20).fields["Result"] == "fault"
             bed.ami.wait_step(ident, "gone")
 
 

@@ -92,10 +92,11 @@ def test_any_bytes_give_messages_or_the_one_error(junk: bytes) -> None:
     "wire",
     [
         b"GET / HTTP/1.1\r\n",
+        b"\x01\x00\x10" + bytes(16),
         b"agi_x" * 5000,
         b"".join(b"agi_arg_%d: x\n" % n for n in range(300)),
     ],
-    ids=["http", "endless line", "endless environment"],
+    ids=["http", "AudioSocket", "endless line", "endless environment"],
 )
 def test_what_is_no_asterisk_is_told_at_once(wire: bytes) -> None:
     with pytest.raises(AgiError):

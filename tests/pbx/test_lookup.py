@@ -151,11 +151,16 @@ async def test_a_call_is_introduced() -> None:
             assert await lookup.find(CALL) == Introduction(
                 caller="1000",
                 caller_name="Test Caller",
-                called="4711",
+                called="7001",
                 channel="PJSIP/a-1",
                 channel_language="en",
                 context="bed",
             )
+            # In a subroutine: what was dialled stays.
+            asterisk.rows = [row("PJSIP/a-1", "AudioSocket", str(CALL), Exten="s")]
+            found = await lookup.find(CALL)
+            assert found is not None
+            assert found.called == "4711"
             # Not set, or an Asterisk that does not tell the language in the list.
             asterisk.functions = {"CHANNEL(language)": "de"}
             asterisk.rows = [

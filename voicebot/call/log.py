@@ -71,9 +71,8 @@ class CallLog:
     def note(self, event: str, /, fields: Mapping[str, object]) -> None:
         """Log a note of the dialogue; the witness has it among the actions."""
         secrets = self._secrets()
-        self._log.info(
-            event, **{name: _shown(scrubbed(one, secrets)) for name, one in fields.items()}
-        )
+        write = self._log.warning if event == "call.error" else self._log.info
+        write(event, **{name: _shown(scrubbed(one, secrets)) for name, one in fields.items()})
 
     def warning(self, event: str, /, **fields: object) -> None:
         """Log what somebody should look at."""

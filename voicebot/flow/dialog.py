@@ -419,8 +419,7 @@ class Dialog:
 
     def _transfer(self, step: model.Transfer) -> None:
         try:
-            whisper = self._prompting.spoken(step.whisper)
-            transfer = errands.transfer(step, self._values, whisper)
+            transfer = errands.transfer(step, self._values, self._whisper(step))
             self._speak(step.announce)
         except ExpressionError as error:
             self._values.not_taken = UNREACHABLE
@@ -429,6 +428,14 @@ class Dialog:
         self._state = _State.TRANSFERRING if transfer.returns else _State.ENDED
         self._under_way = step
         self._do(transfer)
+
+    def _whisper(self, step: model.Transfer) -> tuple[ev.Prompt, ...]:
+        """What the other is told first: nothing where it cannot be said, for they can talk all the same."""
+        try:
+            return self._prompting.spoken(step.whisper)
+        except ExpressionError as error:
+            self._do(ev.Note("error", {"reason": str(error), "node": self.node}))
+            return ()
 
     def _transfer_failed(self, reason: str) -> None:
         """The call is back: all was said before, and what was keyed meanwhile was not for the bot."""

@@ -25,6 +25,8 @@ MAX_ENVIRONMENT: Final = 256
 """Lines; Asterisk sends some twenty, and one for each argument."""
 MAX_COMMAND_BYTES: Final = 2000
 """Asterisk reads a command into 2048 bytes; what is longer would be taken for two commands."""
+AUDIOSOCKET: Final = b"\x01\x00\x10"
+"""How the other protocol of Asterisk begins, for who mistakes the port."""
 DEAD_CHANNEL: Final = 511
 DONE: Final = 200
 
@@ -83,6 +85,8 @@ class AgiDecoder:
         Raises:
             AgiError: these are not the bytes of an Asterisk.
         """
+        if self._environment == {} and (self._held + data).startswith(AUDIOSOCKET):
+            raise AgiError("this is AudioSocket and no AGI: each has a port of its own")
         *lines, self._held = (self._held + data).split(b"\n")
         if max(map(len, (*lines, self._held))) > MAX_LINE_BYTES:
             raise AgiError(f"a line is longer than {MAX_LINE_BYTES} bytes")

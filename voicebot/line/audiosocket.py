@@ -226,16 +226,15 @@ def audio_header(rate_hz: int, length: int) -> bytes:
     return HEADER.pack(kind, length)
 
 
-def encode(
-    message: Identified | Audio | Key | Hangup | PeerError, dialect: Dialect = Dialect.ASTERISK
-) -> bytes:
+def encode(message: Message, dialect: Dialect = Dialect.ASTERISK) -> bytes:
     """Return the bytes of a message, as either end may send it.
 
     A server may send Asterisk nothing but audio of an even, non-zero length, and Hangup: anything
     else ends the call there.
 
     Raises:
-        ValueError: the message has a rate, length, key or code that the wire has no room for.
+        ValueError: the message has a rate, length, key or code that the wire has no room for, or a
+            payload that was skipped.
     """
     match message:
         case Audio(rate_hz, pcm):
@@ -247,9 +246,19 @@ def encode(
         case PeerError(code):
             return HEADER.pack(Kind.ERROR, 1) + bytes([code])
         case Key(digit):
-            if len(digit) != 1 or digit not in KEYS:
-                raise ValueError(f"no telephone key is called {digit!r}; keys are {KEYS}")
-            if dialect is Dialect.FORK:
-                payload = _FORK_KEY.pack(0, ord(digit), _FORK_KEY_MS)
-                return HEADER.pack(Kind.FORK_KEY, _FORK_KEY.size) + payload
-            return HEADER.pack(Kind.KEY, 1) + digit.encode()
+            return _encode_key(digit, dialect)
+        case Unknown(kind, length):
+            if length:
+                raise ValueError(f"the payload of {message} was skipped, so it cannot be sent again")
+            return bytes([kind, 0, 0])
+        case _:
+            assert_never(message)
+
+
+def _encode_key(digit: str, dialect: Dialect) -> bytes:
+    if len(digit) != 1 or digit not in KEYS:
+        raise ValueError(f"no telephone key is called {digit!r}; keys are {KEYS}")
+    if dialect is Dialect.FORK:
+        payload = _FORK_KEY.pack(0, ord(digit), _FORK_KEY_MS)
+        return HEADER.pack(Kind.FORK_KEY, _FORK_KEY.size) + payload
+    return HEADER.pack(Kind.KEY, 1) + digit.encode()

@@ -66,6 +66,8 @@ DRAIN_BYTES = 64 * 1024
 # SO_LINGER's on and 0 s: closing resets the connection.
 RESET = struct.pack("ii", 1, 0)
 
+# How the other protocol of Asterisk begins, for who mistakes the port.
+AGI = b"agi_"
 HEADER_BYTES = HEADER.size
 IDENTIFIER_BYTES = HEADER_BYTES + 16
 
@@ -574,12 +576,19 @@ async def identify(
             if not received:
                 return None
             raise ProtocolError(f"closed after {received} bytes of the identifier")
-        if not received and data[0] != Kind.UUID:
-            raise ProtocolError(f"kind 0x{data[0]:02x} came before the identifier")
+        if not received:
+            _check_beginning(data)
         received += len(data)
         for message in decoder.feed(data):
             if isinstance(message, Identified):
                 return message.uuid, decoder
+
+
+def _check_beginning(data: bytes) -> None:
+    if data.startswith(AGI):
+        raise ProtocolError("this is AGI and no AudioSocket: each has a port of its own")
+    if data[0] != Kind.UUID:
+        raise ProtocolError(f"kind 0x{data[0]:02x} came before the identifier")
 
 
 async def hang_up(sock: socket.socket, unsent: bytes = b"") -> None:

@@ -20,7 +20,10 @@ PERSON: Final = "Dial(PJSIP/reception,30)"
 WHISPER: Final = "voicebot-whisper"
 _INCLUDE: Final = "include => from-internal   ; transfers look for their extensions here"
 _WITHOUT_AGI: Final = "; No FastAGI in the settings (listen.agi): the bot does not know who calls, and tells no result."
-_WITH_AMI: Final = "; Who calls, and results, come through the manager interface (ami); only AGI() (listen.agi) brings callers back."
+_WITH_AMI: Final = (
+    "; Who calls, and results, come through the manager interface (ami); only AGI() (listen.agi)\n"
+    "; brings callers back."
+)
 _WITH_WEB: Final = (
     "; Needs the modules func_curl, func_uri and res_curl; AGI() (listen.agi) would be shorter."
 )
@@ -114,7 +117,7 @@ def _person(config: Config) -> list[str]:
     if config.listen.agi is not None:
         lines += [
             "; ${AGISTATUS} is FAILURE when nobody was there; else ${VOICEBOT_RESULT} says what happened (fault,",
-            "; refused, no_flow, transfer_failed ...), or is empty when the bot died.",
+            "; refused, no_flow, transfer_failed ...), also when the bot died: fault.",
         ]
     return [
         *lines,

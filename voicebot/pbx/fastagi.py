@@ -33,7 +33,7 @@ from voicebot.flow import events as ev
 from voicebot.flow.dialled import named
 from voicebot.flow.events import TransferKind
 from voicebot.line.agi import AgiError, AgiSession, Reply
-from voicebot.pbx.introduction import Introduction
+from voicebot.pbx.introduction import Introduction, called_number
 from voicebot.pbx.releases import parse_release, takes_every_rate
 from voicebot.pbx.results import RESULT, channel_variables
 from voicebot.pbx.switchboard import Switchboard
@@ -68,8 +68,6 @@ NO_SUCH_APPLICATION: Final = "-2"
 WHISPER: Final = "voicebot-whisper"
 """The context of the dialplan in which the one who is called hears what he is told first."""
 UNKNOWN: Final = frozenset({"", "unknown"})
-PSEUDO: Final = frozenset({"s", "i", "t", "h", "o", "a"})
-"""Extensions that nobody has dialled."""
 
 EXITED: Final = "USEREXIT"
 """Of VMSTATUS: he has pressed 0 or *, and the dialplan goes on at `o` or `a`."""
@@ -126,7 +124,7 @@ def introduction(environment: Mapping[str, str]) -> Introduction:
     return Introduction(
         caller=_known(environment.get("callerid", "")),
         caller_name=_known(environment.get("calleridname", "")),
-        called=_called(environment),
+        called=called_number(environment.get("extension", ""), _known(environment.get("dnid", ""))),
         channel=environment.get("channel", ""),
         channel_language=environment.get("language", ""),
         context=environment.get("context", ""),
@@ -137,12 +135,6 @@ def introduction(environment: Mapping[str, str]) -> Introduction:
 
 def _known(text: str) -> str:
     return "" if text in UNKNOWN else text
-
-
-def _called(environment: Mapping[str, str]) -> str:
-    """The extension, which is what the dialplan says now; where it says nothing, what was dialled."""
-    extension = environment.get("extension", "")
-    return _known(environment.get("dnid", "")) if extension in PSEUDO else extension
 
 
 class AgiCaller:
@@ -280,8 +272,8 @@ class AgiCaller:
         await self._notice_hangup()
         if not self._left:
             log.error("agi.no_leg", call=str(self._uuid), channel_gets=str(self._audio.address),
-                      remedy="Asterisk could not connect there, or lacks AudioSocket: see its log, "
-                      "and voicebot doctor")  # fmt: skip
+                      remedy="Asterisk could not connect there (listen.agi.audiosocket says where), or "
+                      "lacks AudioSocket: see its log, and voicebot doctor")  # fmt: skip
         return None
 
     async def _notice_hangup(self) -> None:
@@ -308,7 +300,7 @@ class AgiCaller:
     async def _execute(self, application: str, data: str) -> Reply:
         reply = await self._session.command("EXEC", application, data)
         if reply.result == NO_SUCH_APPLICATION:
-            log.error("agi.no_application", application=application,
+            log.error("agi.no_application", call=str(self._uuid), application=application,
                       remedy=f"load its module in Asterisk, such as app_{application.lower()}.so")  # fmt: skip
         return reply
 

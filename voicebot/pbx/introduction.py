@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+PSEUDO: Final = frozenset({"", "s", "i", "t", "h", "o", "a"})
+"""Extensions that nobody has dialled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +33,8 @@ class Introduction:
     """What the dialplan passes on, by name."""
     flow: str | None = None
     """The flow that is asked for by name; None: the listener or the routes choose."""
+
+
+def called_number(extension: str, dialled: str) -> str:
+    """The extension, which is what the dialplan says now; where it says nothing, what was dialled."""
+    return dialled if extension in PSEUDO else extension

@@ -20,7 +20,7 @@ import trio
 from voicebot.config import Ami
 from voicebot.pbx.ami import Event
 from voicebot.pbx.ami_session import AmiRefused, AmiSession, AmiUnavailable, open_ami
-from voicebot.pbx.introduction import Introduction
+from voicebot.pbx.introduction import Introduction, called_number
 
 log = structlog.get_logger()
 
@@ -173,8 +173,8 @@ class Lookup:
     async def _introduced(self, row: Event) -> Introduction:
         fields = {key: "" if value == UNKNOWN else value for key, value in row.fields.items()}
         channel = fields.get("Channel", "")
-        # Where the dialplan is now may be a subroutine's `s`; what was dialled stays.
-        called = await self._variable(channel, "CALLERID(dnid)") or fields.get("Exten", "")
+        dialled = await self._variable(channel, "CALLERID(dnid)")
+        called = called_number(fields.get("Exten", ""), dialled) or dialled
         language = fields.get("Language") or await self._variable(channel, "CHANNEL(language)")
         return Introduction(
             caller=fields.get("CallerIDNum", ""),
