@@ -125,7 +125,7 @@ class FarEnd:
 
 
 def _encoded(message: Message) -> bytes:
-    return encode(message)  # type: ignore[arg-type]
+    return encode(message)
 
 
 @asynccontextmanager

@@ -39,7 +39,7 @@ MESSAGES: list[Message] = [
 
 
 def wire_of(message: Message) -> bytes:
-    return encode(message)  # type: ignore[arg-type]
+    return encode(message)
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)

@@ -107,6 +107,11 @@ def test_encodes(
     assert encode(message, dialect) == wire
 
 
+def test_encodes_what_means_nothing_to_us() -> None:
+    """The kind that other libraries call silence."""
+    assert encode(Unknown(0x02, 0)) == b"\2\0\0"
+
+
 def test_constants_are_asterisks() -> None:
     # asterisk/asterisk include/asterisk/res_audiosocket.h: AST_AUDIOSOCKET_KIND_AUDIO 0x10,
     # _SLIN12 0x11, _SLIN16 0x12, ... _SLIN192 0x18.
@@ -217,9 +222,13 @@ def test_counts_unknown_kinds() -> None:
         Key(""),
         PeerError(256),
         PeerError(-1),
+        Unknown(0x19, 3),
+        Unknown(256, 0),
     ],
 )
-def test_encode_refuses_what_the_wire_has_no_room_for(message: Audio | Key | PeerError) -> None:
+def test_encode_refuses_what_the_wire_has_no_room_for(
+    message: Audio | Key | PeerError | Unknown,
+) -> None:
     for dialect in Dialect:
         with pytest.raises(ValueError):  # noqa: PT011 - each has its own words
             encode(message, dialect)

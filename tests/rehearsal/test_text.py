@@ -159,6 +159,19 @@ def test_a_call_that_is_connected(name: str, tmp_path: Path) -> None:
     assert outcome.passed, outcome.failure
 
 
+def test_who_is_not_connected_hears_all_of_the_announcement_before(tmp_path: Path) -> None:
+    flow = (
+        "voicebot: 1\nnodes:\n"
+        "  a: [{transfer: {to: '400', announce: [Hold on., I try.], failed: {goto: b}}}]\n"
+        "  b: [{say: Nobody is there.}, hangup]\n"
+    )
+    outcome = run(tmp_path, "ends: {by: bot}", call="{transfers: {'400': busy}}", flow=flow)
+    assert outcome.passed
+    assert [line.text for line in outcome.exchange] == [
+        "Hold on.", "I try.", "transfer to 400: busy", "Nobody is there.", "the bot hung up",
+    ]  # fmt: skip
+
+
 def test_the_caller_does_not_hear_what_the_agent_hears(tmp_path: Path) -> None:
     outcome = run(tmp_path, *ASKED, "ends: {to: PJSIP/desk}", flow=DESK)
     assert outcome.passed

@@ -12,6 +12,7 @@ include/asterisk/res_audiosocket.h (`enum ast_audiosocket_msg_kind`).
 import struct
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import assert_never
 from uuid import UUID
 
 HEADER = struct.Struct("!BH")
@@ -249,7 +250,9 @@ def encode(message: Message, dialect: Dialect = Dialect.ASTERISK) -> bytes:
             return _encode_key(digit, dialect)
         case Unknown(kind, length):
             if length:
-                raise ValueError(f"the payload of {message} was skipped, so it cannot be sent again")
+                raise ValueError(
+                    f"the payload of {message} was skipped, so it cannot be sent again"
+                )
             return bytes([kind, 0, 0])
         case _:
             assert_never(message)

@@ -8,13 +8,12 @@ which is the call's leg; when that has ended, Dial() somebody else, and AudioSoc
 is there; at last set the variables and go on.  One command at a time, and the one that is under way
 for most of the call is the leg's.
 
-Knows the commands, the dialplan's applications and what their results mean.  Must not know the
-protocol's lines, sockets, or what happens within a call.
+Knows legs, and the order of all this.  Must not know AGI's commands, sockets, or what happens within
+a call.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -32,9 +31,9 @@ from voicebot.config_values import Address
 from voicebot.flow import events as ev
 from voicebot.flow.dialled import named
 from voicebot.flow.events import TransferKind
-from voicebot.line.agi import AgiError, AgiSession, Reply
+from voicebot.line.agi import AgiError, AgiSession
+from voicebot.pbx.channel import REFUSED, Channel
 from voicebot.pbx.introduction import Introduction, called_number
-from voicebot.pbx.releases import parse_release, takes_every_rate
 from voicebot.pbx.results import RESULT, channel_variables
 from voicebot.pbx.switchboard import Switchboard
 from voicebot.pbx.whisper import whisper
@@ -45,56 +44,9 @@ APP: Final = "app"
 """The leg is AudioSocket(); else it is Dial(AudioSocket/…) with that codec."""
 GRACE_S: Final = 1.0
 """A leg whose application has ended already may still be saying who it is."""
-CHANNEL_UP: Final = "6"
-WIDE: Final = (
-    "slin1",
-    "slin2",
-    "slin3",
-    "slin4",
-    "slin9",
-    "g722",
-    "opus",
-    "siren",
-    "silk1",
-    "silk2",
-    "speex16",
-    "speex32",
-    "amrwb",
-    "evs",
-)
-"""How the names of codecs begin that carry more than 8 kHz."""
-WIDE_HZ: Final = 16000
-NO_SUCH_APPLICATION: Final = "-2"
 WHISPER: Final = "voicebot-whisper"
 """The context of the dialplan in which the one who is called hears what he is told first."""
 UNKNOWN: Final = frozenset({"", "unknown"})
-
-EXITED: Final = "USEREXIT"
-"""Of VMSTATUS: he has pressed 0 or *, and the dialplan goes on at `o` or `a`."""
-TALKED: Final = frozenset({"ANSWER", "CONTINUE", "SUCCESS", EXITED, ""})
-"""Of DIALSTATUS, QUEUESTATUS (which is empty behind a talk) and VMSTATUS."""
-UNREACHABLE: Final = "unreachable"
-REFUSED: Final = "refused"
-REJECTED: Final = "21"
-"""Q.850 "call rejected": a telephone's 603."""
-REASONS: Final = {
-    "BUSY": "busy",
-    "NOANSWER": "no answer",
-    "CHANUNAVAIL": UNREACHABLE,
-    "CONGESTION": UNREACHABLE,
-    "DONTCALL": REFUSED,
-    "TORTURE": REFUSED,
-    "INVALIDARGS": UNREACHABLE,
-    "TIMEOUT": "timeout",
-    "FULL": "full",
-    "JOINEMPTY": "empty",
-    "LEAVEEMPTY": "empty",
-    "JOINUNAVAIL": "empty",
-    "LEAVEUNAVAIL": "empty",
-    "FAILED": UNREACHABLE,
-    "UNKNOWN": UNREACHABLE,
-}
-"""Of the others, as flows and their tests have them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +105,8 @@ class AgiCaller:
         audio: Audio,
         peer: str,
     ) -> None:
-        self._session = session
+        self._uuid = uuid4()
+        self._channel = Channel(session, str(self._uuid))
         self._calls = calls
         self._legs = switchboard.legs
         self._audio = audio
@@ -165,8 +118,6 @@ class AgiCaller:
         self._leg_over = trio.Event()
         self._talked = False
         """He has been connected, and the talk is over."""
-        self._sent_elsewhere = False
-        """By what he was connected with."""
         self._whispered: bool | None = None
         """Whether the one who is called has heard out what he is told; None: he is told nothing."""
         self._out_rate_hz: int | None = None
@@ -178,7 +129,6 @@ class AgiCaller:
         Raises:
             AgiError: the session ended at a moment when that ends nothing else.
         """
-        self._uuid = uuid4()
         known = introduction(environment)
         self._context = self._context or known.context
         answer = self._calls.answer(self._uuid, known, self._peer)
@@ -201,11 +151,11 @@ class AgiCaller:
 
     async def _prepare(self) -> None:
         """All that comes before the first leg."""
-        if (await self._session.command("CHANNEL STATUS")).result != CHANNEL_UP:
-            await self._session.command("ANSWER")
+        await self._channel.answer()
         # Whatever an earlier call of the same channel has left: it holds until there is a result.
-        await self._set(RESULT, Outcome.FAULT.value)
-        self._out_rate_hz = await self._hears_at()
+        await self._channel.set(RESULT, Outcome.FAULT.value)
+        if self._audio.form == APP:
+            self._out_rate_hz = await self._channel.hears_at()
 
     # As an Exchange ---------------------------------------------------------------------------
 
@@ -219,14 +169,14 @@ class AgiCaller:
         await self._leg_over.wait()
         try:
             reason = await self._connect(transfer)
-            left = self._session.hung_up
+            left = self._channel.hung_up
             # Who hangs up in a queue leaves no word whether he had talked by then.
             if reason is None and not (left and transfer.kind is TransferKind.QUEUE):
                 self._talked = True
                 return Connected()
             if reason is None or left:
                 return CallerLeft()
-            await self._set(RESULT, Outcome.FAULT.value)  # as before the first leg
+            await self._channel.set(RESULT, Outcome.FAULT.value)  # as before the first leg
         except AgiError:
             self._gone = True
             return CallerLeft()
@@ -244,24 +194,7 @@ class AgiCaller:
 
     @property
     def _left(self) -> bool:
-        return self._gone or self._session.hung_up
-
-    async def _hears_at(self) -> int | None:
-        """The rate at which the bot is to speak from the start; None: that of what comes.
-
-        AudioSocket() brings everybody at 8 kHz, but what it is given at 16 kHz goes on to the caller
-        as it is, where his codec has room for it and Asterisk knows the kind (else it would end the
-        call).
-        """
-        if self._audio.form != APP:
-            return None
-        codecs = re.split(
-            r"[^a-z0-9]+", await self._session.variable("${CHANNEL(audionativeformat)}")
-        )
-        if not any(codec.startswith(WIDE) for codec in codecs):
-            return None
-        release = parse_release(await self._session.variable("${VERSION()}"))
-        return WIDE_HZ if release is not None and takes_every_rate(release) else None
+        return self._gone or self._channel.hung_up
 
     async def _new_leg(self, uuid: UUID) -> Leg | None:
         """Have Asterisk connect; None where it does not, and the caller is gone or it is logged."""
@@ -269,40 +202,28 @@ class AgiCaller:
         with self._legs.awaited(uuid) as coming, trio.CancelScope() as waiting:
             self._nursery.start_soon(self._execute_leg, uuid, waiting)
             return replace(await coming.receive(), out_rate_hz=self._out_rate_hz)
-        await self._notice_hangup()
+        try:
+            await self._channel.notice_hangup()
+        except AgiError:
+            self._gone = True
         if not self._left:
             log.error("agi.no_leg", call=str(self._uuid), channel_gets=str(self._audio.address),
                       remedy="Asterisk could not connect there (listen.agi.audiosocket says where), or "
                       "lacks AudioSocket: see its log, and voicebot doctor")  # fmt: skip
         return None
 
-    async def _notice_hangup(self) -> None:
-        """Asterisk says that the caller has hung up behind the reply to the command in which he did,
-        where it is read with the next one."""
-        try:
-            await self._session.command("CHANNEL STATUS")
-        except AgiError:
-            self._gone = True
-
     async def _execute_leg(self, uuid: UUID, waiting: trio.CancelScope) -> None:
         """Run the application that is the leg, to its end."""
         address, form = self._audio.address, self._audio.form
         try:
             if form == APP:
-                await self._execute("AudioSocket", f"{uuid},{address}")
+                await self._channel.execute("AudioSocket", f"{uuid},{address}")
             else:
-                await self._execute("Dial", f"AudioSocket/{address}/{uuid}/c({form}),,g")
+                await self._channel.execute("Dial", f"AudioSocket/{address}/{uuid}/c({form}),,g")
         except AgiError:
             self._gone = True
         self._leg_over.set()
         waiting.deadline = trio.current_time() + GRACE_S
-
-    async def _execute(self, application: str, data: str) -> Reply:
-        reply = await self._session.command("EXEC", application, data)
-        if reply.result == NO_SUCH_APPLICATION:
-            log.error("agi.no_application", call=str(self._uuid), application=application,
-                      remedy=f"load its module in Asterisk, such as app_{application.lower()}.so")  # fmt: skip
-        return reply
 
     # Somebody else ----------------------------------------------------------------------------
 
@@ -316,48 +237,33 @@ class AgiCaller:
             AgiError: the session is over.
         """
         # For the case that we are not there any more when the talk is over.
-        await self._set(RESULT, Outcome.TRANSFER.value)
+        await self._channel.set(RESULT, Outcome.TRANSFER.value)
         seconds = max(1, round(transfer.wait_s))
         if transfer.kind is TransferKind.QUEUE:
-            return await self._try("Queue", f"{transfer.to},,,,{seconds}", "QUEUESTATUS")
+            return await self._channel.connect(
+                "Queue", f"{transfer.to},,,,{seconds}", "QUEUESTATUS"
+            )
         if transfer.kind is TransferKind.VOICEMAIL:
-            return await self._try("VoiceMail", f"{transfer.to},u", "VMSTATUS")
+            return await self._channel.connect("VoiceMail", f"{transfer.to},u", "VMSTATUS")
         target = transfer.to
         if transfer.kind is TransferKind.EXTENSION:
             target = f"Local/{transfer.to}@{transfer.context or self._context}"
         whispering = trio.CancelScope()
         try:
             options = await self._whisper(transfer, whispering)
-            reason = await self._try("Dial", f"{target},{seconds},g{options}", "DIALSTATUS")
+            reason = await self._channel.connect(
+                "Dial", f"{target},{seconds},g{options}", "DIALSTATUS"
+            )
         finally:
             whispering.cancel()
         return REFUSED if reason is None and self._whispered is False else reason
-
-    async def _try(self, application: str, data: str, variable: str) -> str | None:
-        """Run an application that connects the caller; why it has not, by the variable it sets."""
-        # Queue() sets it only where nobody has talked, and would leave what it said the last time.
-        await self._set(variable, "")
-        try:
-            reply = await self._execute(application, data)
-        except ValueError as error:
-            return str(error)  # a longer target than any command has room for
-        if reply.result == NO_SUCH_APPLICATION or reply.channel_gone:
-            return UNREACHABLE
-        status = await self._session.variable(f"${{{variable}}}")
-        self._sent_elsewhere = status == EXITED
-        if status in TALKED:
-            return None
-        if status == "CHANUNAVAIL" and await self._session.variable("${HANGUPCAUSE}") == REJECTED:
-            return REFUSED
-        return REASONS.get(status, status.lower())
 
     async def _whisper(self, transfer: ev.Transfer, whispering: trio.CancelScope) -> str:
         """The option of Dial that has the other side hear something first; "" for nothing."""
         self._whispered = None
         if not transfer.whisper:
             return ""
-        exists = await self._session.variable(f"${{DIALPLAN_EXISTS({WHISPER},s,1)}}")
-        if exists == "0":
+        if not await self._channel.has_extension(WHISPER, "s"):
             log.warning("agi.no_whisper", call=str(self._uuid),
                         remedy=f"the dialplan lacks [{WHISPER}]: see voicebot dialplan")  # fmt: skip
             return ""
@@ -384,7 +290,7 @@ class AgiCaller:
             await self._set_variables(ending)
             transfer = ending.transfer
             if self._talked:
-                await self._end()
+                await self._channel.hang_up()
             elif transfer is not None and not self._left:
                 await self._leave(transfer)
         except AgiError as error:
@@ -393,43 +299,18 @@ class AgiCaller:
     async def _leave(self, transfer: ev.Transfer) -> None:
         """Send the caller where the flow says, for good; where there is nobody the dialplan goes on."""
         if transfer.kind is TransferKind.EXTENSION and not transfer.whisper:
-            reason = await self._send_to(transfer.context or self._context, transfer.to)
+            reason = await self._channel.send_to(transfer.context or self._context, transfer.to)
         else:
             reason = await self._connect(transfer)
             if reason is None:
-                await self._end()
+                await self._channel.hang_up()
         if reason is not None and self._left:
-            await self._set(RESULT, Outcome.CALLER_HUNG_UP.value)
+            await self._channel.set(RESULT, Outcome.CALLER_HUNG_UP.value)
         elif reason is not None:
             to = named(transfer.kind, transfer.to)
             log.warning("call.transfer_failed", call=str(self._uuid), to=to, reason=reason)
-            await self._set(RESULT, Outcome.TRANSFER_FAILED.value)
-
-    async def _end(self) -> None:
-        """As Dial() does where nothing else is said: who has talked is not sent to a person again."""
-        if not self._sent_elsewhere:
-            await self._session.command("HANGUP")
-
-    async def _send_to(self, context: str, extension: str) -> str | None:
-        """Have the dialplan go on there; why not, if it has no such place."""
-        place = f"${{DIALPLAN_EXISTS({context},{extension},1)}}"
-        try:
-            exists = await self._session.variable(place)
-        except ValueError as error:
-            return str(error)
-        if exists == "0":
-            return f"the dialplan has no extension {extension} in [{context}]"
-        await self._session.command("SET CONTEXT", context)
-        await self._session.command("SET EXTENSION", extension)
-        await self._session.command("SET PRIORITY", "1")
-        return None
+            await self._channel.set(RESULT, Outcome.TRANSFER_FAILED.value)
 
     async def _set_variables(self, ending: Ending) -> None:
         for name, text in channel_variables(str(self._uuid), ending).items():
-            await self._set(name, text)
-
-    async def _set(self, name: str, text: str) -> None:
-        try:
-            await self._session.command("SET VARIABLE", name, text)
-        except ValueError as error:
-            log.warning("agi.variable_too_long", call=str(self._uuid), name=name, reason=str(error))
+            await self._channel.set(name, text)
