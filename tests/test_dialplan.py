@@ -180,6 +180,12 @@ def test_numbers_of_routes_count_without_agi_where_the_bot_is_told_them() -> Non
     assert "exten => 7005,1,Answer()" in told
 
 
+def test_the_manager_interface_tells_whether_a_person_is_needed() -> None:
+    ami = {"user": "u", "secret": "s"}
+    told = dialplan(config(routes=[{"flow": "a"}], ami=ami), flows("a"))
+    assert '"${TRYSTATUS}" = "SUCCESS" & "${VOICEBOT_RESULT}" =~' in told
+
+
 WEB = {"audiosocket": "127.0.0.1:9092", "web": "127.0.0.1:9093"}
 
 
@@ -302,6 +308,9 @@ def test_without_agi_transfers_are_told_to_need_it() -> None:
     ami = dialplan(config(routes=routes, ami={"user": "u", "secret": "s"}), with_goals(HERE_400))
     assert "only extensions are reached" in ami
     assert "exten => 400" in ami
+    queue = Goal(TransferKind.QUEUE, "support", None)
+    web = dialplan(config(routes=routes, listen=WEB), with_goals(HERE_400, queue))
+    assert "queue support" not in web
 
 
 @pytest.mark.parametrize(

@@ -201,6 +201,8 @@ def _transfers(config: Config, flows: Sequence[Wants], *, freepbx: bool) -> Iter
     elsewhere: dict[str, None] = {}
     here: dict[str | None, None] = {}
     for goal in (goal for flow in flows for goal in flow.goals):
+        if config.listen.agi is None and goal.kind is not TransferKind.EXTENSION:
+            continue
         context = goal.context or default
         if goal.kind is TransferKind.EXTENSION and context is None:
             here[goal.to] = None

@@ -28,9 +28,8 @@ _ALL_ADDRESSES: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - no
 _WIDTH: Final = 100
 """Of long comments."""
 
-_DONE_AFTER_AGI: Final = (
-    '"${AGISTATUS}" = "SUCCESS" & "${VOICEBOT_RESULT}" =~ "^(hangup|transfer|call_time)$"'
-)
+_HELPED: Final = '"${VOICEBOT_RESULT}" =~ "^(hangup|transfer|call_time)$"'
+_DONE_AFTER_AGI: Final = f'"${{AGISTATUS}}" = "SUCCESS" & {_HELPED}'
 _DONE_AFTER_WEB: Final = '"${VOICEBOT_RESULT}" =~ "^(hangup|call_time)$"'
 _DONE_AFTER_APP: Final = '"${TRYSTATUS}" = "SUCCESS"'
 _DONE_AFTER_DIAL: Final = '"${DIALSTATUS}" = "ANSWER"'
@@ -158,7 +157,8 @@ def _audiosocket_entries(
         place = f"listen.audiosocket, number {number + 1}"
         for name, called in _led_to(config, listener):
             if name in flows and only in {None, name}:
-                yield from _audiosocket_forms(listener, place, name, called)
+                told = config.ami is not None
+                yield from _audiosocket_forms(listener, place, name, called, told=told)
 
 
 def _led_to(config: Config, listener: Listener) -> Iterator[tuple[str, str | None]]:
@@ -172,8 +172,9 @@ def _led_to(config: Config, listener: Listener) -> Iterator[tuple[str, str | Non
 
 
 def _audiosocket_forms(
-    listener: Listener, place: str, name: str, number: str | None
+    listener: Listener, place: str, name: str, number: str | None, *, told: bool
 ) -> Iterator[Entry]:
+    """`told`: the manager interface sets the results."""
     address = _fixed(listener.address, place)
     comments: tuple[str, ...] = (f"through {address}", *_elsewhere(listener.address, place))
     if listener.dialect is not Dialect.ASTERISK:
@@ -183,6 +184,7 @@ def _audiosocket_forms(
         what = f"this port takes audio for {listener.rate_hz} Hz, so it must be that codec"
         yield Entry(name, (*comments, what), (form,), done, number)
         return
+    done = f"{done} & {_HELPED}" if told else done
     yield Entry(name, (*comments, "8 kHz"), ("Answer()", form), done, number)
     what = "as a channel: wide band, and not answered before the bot is there"
     wide = f"Dial(AudioSocket/{address}/${{UUID()}}/c(slin16),,g)"
