@@ -236,6 +236,14 @@ def test_extensions_are_looked_up_where_their_context_is_known() -> None:
     assert goals_to_look_up(config(transfer={"context": "x"}), wants) == [other, known]
 
 
+def test_the_context_of_a_whisper_is_looked_up_where_agi_is_served() -> None:
+    wants = [Wants("a", whispers=True)]
+    assert goals_to_look_up(config(), wants) == []
+    [goal] = goals_to_look_up(config(listen={"agi": "127.0.0.1:4573"}), wants)
+    result = judge_goal(goal, "There is no existence of 'voicebot-whisper' context")
+    assert (result.verdict, result.what) == (Verdict.FAIL, "whisper")
+
+
 @pytest.mark.parametrize(
     ("shown", "verdict"),
     [

@@ -16,9 +16,8 @@ from voicebot.doctor.results import Result, Verdict, fail, ok, skip, warn
 from voicebot.flow.events import TransferKind
 from voicebot.line.audiosocket import Dialect
 from voicebot.listeners import Ip
-from voicebot.pbx.dialplan import WHISPER
 from voicebot.pbx.releases import Release, bugs_of
-from voicebot.pbx.wants import Goal, Wants
+from voicebot.pbx.wants import WHISPER, Goal, Wants
 from voicebot.pbx.ways import AGI_PORT
 
 # Modules -----------------------------------------------------------------------------------------
@@ -243,20 +242,25 @@ def _leads_to(line: Line, config: Config) -> bool:
 
 
 def goals_to_look_up(config: Config, flows: Sequence[Wants]) -> list[Goal]:
-    """The extensions that flows transfer to, of which the context is known."""
+    """The extensions that flows need, of which the context is known."""
     found: dict[Goal, None] = {}
     for flow in flows:
         for goal in flow.goals:
             context = goal.context or config.transfer.context
             if goal.kind is TransferKind.EXTENSION and goal.to and context:
                 found[Goal(goal.kind, goal.to, context)] = None
+    if config.listen.agi is not None and any(flow.whispers for flow in flows):
+        found[Goal(TransferKind.EXTENSION, "s", WHISPER)] = None
     return list(found)
 
 
 def judge_goal(goal: Goal, shown: str) -> Result:
     """What `dialplan show EXTEN@CONTEXT` says of an extension that a flow transfers to."""
     place = f"{goal.to}@{goal.context}"
-    if re.search(r"(?i)there is no existence of", shown):
+    missing = re.search(r"(?i)there is no existence of", shown) is not None
+    if missing and goal.context == WHISPER:
+        return fail("whisper", f"the dialplan lacks [{WHISPER}]: voicebot dialplan prints it")
+    if missing:
         return fail(
             "transfer",
             f"flows transfer to {place}, which is not in the dialplan: add it, or correct the flow or "

@@ -12,12 +12,11 @@ from typing import Final
 
 from voicebot.config import Config
 from voicebot.flow.events import TransferKind
-from voicebot.pbx.wants import Goal, Wants
+from voicebot.pbx.wants import WHISPER, Goal, Wants
 from voicebot.pbx.ways import Entry, entries
 
 FIRST_EXAMPLE: Final = 7001
 PERSON: Final = "Dial(PJSIP/reception,30)"
-WHISPER: Final = "voicebot-whisper"
 _INCLUDE: Final = "include => from-internal   ; transfers look for their extensions here"
 _WITHOUT_AGI: Final = "; No FastAGI in the settings (listen.agi): the bot does not know who calls, and tells no result."
 _WITH_AMI: Final = (

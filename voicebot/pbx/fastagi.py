@@ -36,6 +36,7 @@ from voicebot.pbx.channel import REFUSED, Channel
 from voicebot.pbx.introduction import Introduction, called_number
 from voicebot.pbx.results import RESULT, channel_variables
 from voicebot.pbx.switchboard import Switchboard
+from voicebot.pbx.wants import WHISPER
 from voicebot.pbx.whisper import whisper
 
 log = structlog.get_logger()
@@ -44,8 +45,6 @@ APP: Final = "app"
 """The leg is AudioSocket(); else it is Dial(AudioSocket/…) with that codec."""
 GRACE_S: Final = 1.0
 """A leg whose application has ended already may still be saying who it is."""
-WHISPER: Final = "voicebot-whisper"
-"""The context of the dialplan in which the one who is called hears what he is told first."""
 UNKNOWN: Final = frozenset({"", "unknown"})
 
 

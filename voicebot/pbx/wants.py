@@ -6,11 +6,15 @@ Knows the steps of a flow.  Must not know the dialplan's lines, nor a running As
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from voicebot.flow import model, walk
 from voicebot.flow.channelnames import OF_THE_CALL, channel_variable
 from voicebot.flow.events import TransferKind
 from voicebot.flow.expressions import Template
+
+WHISPER: Final = "voicebot-whisper"
+"""The context of the dialplan in which the one who is called hears what he is told first."""
 
 
 @dataclass(frozen=True, slots=True)
