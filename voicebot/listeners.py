@@ -6,16 +6,15 @@ Knows sockets before anything has been said on them.  Must not know calls, flows
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
-import socket
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import trio
 
 from voicebot.config import Agi, Config, Listener
 from voicebot.config_values import Address, Network
+from voicebot.line.sockets import Ip, peer_address
 
 BACKLOG: Final = 512
 
@@ -24,28 +23,10 @@ class StartError(Exception):
     """The daemon cannot start; the text is one line that says what to do."""
 
 
-Ip: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-
 def peer_of(sock: trio.socket.SocketType) -> Ip | None:
-    """Who has connected; an IPv4 address even where it comes mapped into IPv6.
-
-    None for a connection that was reset before it was accepted: a port scan does that.
-    """
-    try:
-        name = sock.getpeername()
-    except OSError:
-        return None
-    peer = ipaddress.ip_address(name[0].partition("%")[0])
-    mapped = peer.ipv4_mapped if isinstance(peer, ipaddress.IPv6Address) else None
-    return mapped or peer
-
-
-def plain(trio_socket: trio.socket.SocketType) -> socket.socket:
-    """The socket itself: the media clock reads and writes it without trio."""
-    sock = socket.socket(fileno=trio_socket.detach())
-    sock.setblocking(False)
-    return sock
+    """Who has connected; None as `peer_address`."""
+    found = peer_address(sock)
+    return None if found is None else found[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from voicebot.config_values import Address
 from voicebot.line.agi import AgiError, AgiSession
 from voicebot.line.audiosocket import Decoder, ProtocolError
 from voicebot.line.line import RESET, hang_up, identify
-from voicebot.listeners import Ip, Port, peer_of, plain
+from voicebot.line.sockets import Ip, plain
+from voicebot.listeners import Port, peer_of
 from voicebot.pbx.fastagi import AgiCaller, Audio
 from voicebot.pbx.switchboard import Switchboard
 

@@ -12,17 +12,15 @@ from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
-import soxr
-import trio
 
 from tests.bot import Bot, write_config
-from voicebot.phone.voice import SHIPPED, CallerVoice
 
 from .bed import Bed
 from .crowd import CODEC, Crowd, Plan, Visit
 from .holdings import Holdings, holdings, tcp_states
 from .phone import bot_headers
 from .rtp import Samples
+from .speech import spoken
 
 FLOW = """
 voicebot: 1
@@ -138,7 +136,7 @@ def many_calls(bed: Bed, bot: Bot, load: Load, warm_up: int) -> Outcome:
 
 
 def _plans(bot: Bot, load: Load) -> list[Plan]:
-    word = _spoken("sales")
+    word = spoken("sales", CODEC.rate_hz)
     chance = np.random.default_rng(1)
     return [
         _plan(n, load, bot, word, float(chance.uniform(0.02, load.stay_s)))
@@ -158,13 +156,6 @@ def _plan(n: int, load: Load, bot: Bot, word: Samples, leaves_s: float) -> Plan:
         Plan(exten, headers, leaves_s=0.0),
     )
     return ways[n // len(load.numbers) % len(ways)]
-
-
-def _spoken(text: str) -> Samples:
-    speech = trio.run(CallerVoice(SHIPPED), text)
-    samples = np.frombuffer(speech.pcm, "<i2")
-    resampled: Samples = soxr.resample(samples, speech.rate_hz, CODEC.rate_hz)
-    return resampled
 
 
 def _left(bed: Bed, bot: Bot, wanted: Left | None = None) -> Left:

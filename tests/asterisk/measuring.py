@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from voicebot.line.audio import frame_bytes
 from voicebot.line.clock import MediaClock
 from voicebot.line.line import Ended, KeyPressed, Line, LineEvent, LineStats, RateChanged, identify
-from voicebot.listeners import plain
+from voicebot.line.sockets import plain
 
 from .rtp import Samples
 

@@ -7,17 +7,15 @@ import time
 from collections.abc import Iterator
 from uuid import UUID, uuid4
 
-import numpy as np
 import pytest
 import soxr
-import trio
 
 from tests.bot import Bot, running_bot, write_config
-from voicebot.phone.voice import SHIPPED, CallerVoice
 
 from .bed import Bed
 from .phone import Phone, Report, bot_headers
 from .rtp import Samples
+from .speech import spoken
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.models]
 
@@ -55,16 +53,7 @@ def bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bot]:
 @pytest.fixture(scope="module")
 def words() -> dict[str, Samples]:
     """What the callers say, at 16 kHz."""
-    voice = CallerVoice(SHIPPED)
-
-    async def speak() -> dict[str, Samples]:
-        said = {text: await voice(text) for text in ("sales", "one two three")}
-        return {
-            text: soxr.resample(np.frombuffer(speech.pcm, "<i2"), speech.rate_hz, 16000)
-            for text, speech in said.items()
-        }
-
-    return trio.run(speak)
+    return {text: spoken(text) for text in ("sales", "one two three")}
 
 
 class Caller:

@@ -12,15 +12,14 @@ from uuid import UUID, uuid4
 import numpy as np
 import pytest
 import soxr
-import trio
 
 from tests.bot import Bot, running_bot, write_config
-from voicebot.phone.voice import SHIPPED, CallerVoice
 
 from .bed import Bed
 from .measuring import MeasuredCall, measuring, tone_near, tones
 from .phone import Phone, Report, bot_headers
 from .rtp import Conditions, Samples
+from .speech import spoken
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.models]
 
@@ -52,9 +51,7 @@ def bot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bot]:
 @pytest.fixture(scope="module")
 def word() -> Samples:
     """What callers say, at 16 kHz."""
-    speech = trio.run(CallerVoice(SHIPPED), "sales")
-    said: Samples = soxr.resample(np.frombuffer(speech.pcm, "<i2"), speech.rate_hz, 16000)
-    return said
+    return spoken("sales")
 
 
 @pytest.fixture(scope="module")

@@ -2,29 +2,18 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soxr
-import trio
 
 from tests.bot import running_bot
 from tests.practice import NUMBER, Practice, dentist_config, practice
-from voicebot.phone.voice import SHIPPED, CallerVoice
 
 from .bed import Bed
-from .rtp import Samples
+from .speech import spoken
 from .test_calls import Caller
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.models, pytest.mark.slow]
 
 __all__ = ["practice"]  # a fixture
-
-
-def spoken(text: str) -> Samples:
-    """What the caller says, at 16 kHz."""
-    speech = trio.run(CallerVoice(SHIPPED), text)
-    samples: Samples = soxr.resample(np.frombuffer(speech.pcm, "<i2"), speech.rate_hz, 16000)
-    return samples
 
 
 SPOKEN = {

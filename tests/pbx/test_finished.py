@@ -5,7 +5,8 @@ from uuid import UUID
 import trio
 import trio.testing
 
-from voicebot.pbx.finished import KEPT_S, MOST, Finished
+from voicebot.pbx.finished import KEPT_S, Finished
+from voicebot.pbx.latest import MOST
 
 ONE, TWO = UUID(int=1), UUID(int=2)
 HANGUP, TRANSFER = {"VOICEBOT_RESULT": "hangup"}, {"VOICEBOT_RESULT": "transfer"}

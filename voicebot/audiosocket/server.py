@@ -20,6 +20,7 @@ from voicebot.audiosocket.call import Call, CallOver, CallSettings, Peer
 from voicebot.line.audiosocket import ProtocolError
 from voicebot.line.clock import Lateness, MediaClock
 from voicebot.line.line import DRAIN_S, hang_up, identify
+from voicebot.line.sockets import peer_address, plain
 
 log = structlog.get_logger()
 
@@ -153,7 +154,7 @@ class Server:
                     log.warning("listener.accept_failed", reason=str(error))
                     await trio.sleep(ACCEPT_AGAIN_S)
                     continue
-                sock = _plain(stream.socket)
+                sock = plain(stream.socket)
                 peer = _peer(sock)
                 reason = self._turned_away(peer)
                 if peer is None or reason:
@@ -310,25 +311,10 @@ def _door(
     return _Door(settings or CallSettings(), limits or Limits(), admit, networks)
 
 
-def _plain(trio_socket: trio.socket.SocketType) -> socket.socket:
-    """The socket itself: the media clock reads and writes it without trio."""
-    sock = socket.socket(fileno=trio_socket.detach())
-    sock.setblocking(False)
-    return sock
-
-
 def _peer(sock: socket.socket) -> Peer | None:
-    """Who has connected, an IPv4 address even where it comes mapped into IPv6.
-
-    None for a connection that was reset before it was accepted: a port scan does that.
-    """
-    try:
-        name = sock.getpeername()
-    except OSError:
-        return None
-    address = ipaddress.ip_address(name[0].partition("%")[0])
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return Peer(str(mapped or address), name[1])
+    """Who has connected; None as `peer_address`."""
+    found = peer_address(sock)
+    return None if found is None else Peer(str(found[0]), found[1])
 
 
 def _address(listener: trio.SocketListener) -> tuple[str, int]:

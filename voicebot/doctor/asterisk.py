@@ -15,7 +15,7 @@ from voicebot.config import Agi, Config, Listener
 from voicebot.doctor.results import Result, Verdict, fail, ok, skip, warn
 from voicebot.flow.events import TransferKind
 from voicebot.line.audiosocket import Dialect
-from voicebot.listeners import Ip
+from voicebot.line.sockets import Ip
 from voicebot.pbx.releases import Release, bugs_of
 from voicebot.pbx.wants import WHISPER, Goal, Wants
 from voicebot.pbx.ways import AGI_PORT

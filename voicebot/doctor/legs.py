@@ -27,7 +27,8 @@ from voicebot.line.audiosocket import (
     audio_header,
 )
 from voicebot.line.line import identify
-from voicebot.listeners import peer_of, plain
+from voicebot.line.sockets import plain
+from voicebot.listeners import peer_of
 
 _ANY: Final = "0.0.0.0"  # noqa: S104 - for seconds, and only for a call with our identifier
 _RECV_BYTES: Final = 65536

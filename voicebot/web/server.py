@@ -18,7 +18,8 @@ import trio
 
 from voicebot.config import Config
 from voicebot.config_values import Network
-from voicebot.listeners import Ip, address_of, open_port, peer_of
+from voicebot.line.sockets import Ip
+from voicebot.listeners import address_of, open_port, peer_of
 from voicebot.pbx.expected import Expected
 from voicebot.pbx.finished import Finished
 
